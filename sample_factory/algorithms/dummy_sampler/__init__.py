@@ -1,0 +1,1 @@
+"""The sampler alone with random actions: the ceiling of any training run."""

@@ -1,0 +1,1 @@
+"""The environment registry, the batched-row contract and its adapters. Knows no policy."""

@@ -1,0 +1,58 @@
+"""The batched-row contract: the one way in which the sampler talks to environments. Knows no adapter and no family.
+
+A batched environment is a fixed number of rows; a row is one agent of one environment. Observations are written into arrays
+that the caller owns (rows of a trajectory block in shared memory), so a native batched environment costs one call for hundreds
+of rows and a Python environment loses nothing.
+
+Episode ends follow *next-step autoreset* (Gymnasium's default): the step that ends an episode writes the true final observation;
+the next step of that row ignores its action, resets, and is marked invalid and resetting. Environments that can only reset
+within the same step mark a truncated last step invalid as well, because its final observation is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from sample_factory.rl.spaces import ActionLayout, KeySpec
+
+
+class StepArrays(NamedTuple):
+    """Where a step writes its outcome; every array is [num_rows] and is filled completely at each step."""
+
+    rewards: np.ndarray  # float32, in the environment's own units; 0 on invalid steps
+    terminated: np.ndarray  # bool, the episode ended and has no future
+    truncated: np.ndarray  # bool, the episode was cut; the written observation still has a value
+    valid: np.ndarray  # bool, the action mattered: False on reset steps, inactive agents and rebuilt environments
+    resets: np.ndarray  # bool, the written observation is the first one of a new episode
+    frames: np.ndarray  # int32, simulator ticks of this step (0 on reset steps)
+
+
+class EpisodeInfo(NamedTuple):
+    """What an environment had to say when the episode of a row ended."""
+
+    row: int
+    info: Mapping[str, Any]  # Gymnasium's info of the last step; `true_objective`/`true_reward` and `episode_extra_stats` are read
+
+
+class BatchedEnv(Protocol):
+    """A fixed number of rows stepped together."""
+
+    num_rows: int
+    keys: dict[str, KeySpec]
+    actions: ActionLayout
+
+    def reset(self, seed: int | None, out: Mapping[str, np.ndarray]) -> None:
+        """Start an episode in every row; `out[key]` is [num_rows, *keys[key].shape]."""
+        ...
+
+    # hot path
+    def step(self, actions: np.ndarray, out: Mapping[str, np.ndarray], result: StepArrays) -> Sequence[EpisodeInfo]:
+        """Step every row with flat `actions` [num_rows, actions.num_actions]; returns one entry per episode that ended."""
+        ...
+
+    def close(self) -> None:
+        """Release everything; must be safe to call twice."""
+        ...

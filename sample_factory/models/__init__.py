@@ -1,0 +1,1 @@
+"""Encoders, cores, heads and the actor-critic. Knows no loss and no process."""

@@ -1,0 +1,1 @@
+"""Blocks, rollout workers and inference. Knows no loss."""

@@ -1,0 +1,1 @@
+"""Shared memory, doorbells, processes, supervision, reports and checkpoints. Knows no reinforcement learning."""
