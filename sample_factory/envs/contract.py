@@ -56,3 +56,19 @@ class BatchedEnv(Protocol):
     def close(self) -> None:
         """Release everything; must be safe to call twice."""
         ...
+
+
+class RowEnv(Protocol):
+    """A single-agent Gymnasium environment that can also write its observation in place (the fast path of a list of environments).
+
+    It is an ordinary `gymnasium.Env` as well; `reset` and `step` do the same as these, with an array of their own.
+    """
+
+    def reset_into(self, seed: int | None, out: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """Start an episode; `out[key]` is one stored row [*keys[key].shape] (images height-width-channel)."""
+        ...
+
+    # hot path
+    def step_into(self, action: Any, out: Mapping[str, np.ndarray]) -> tuple[float, bool, bool, dict[str, Any]]:
+        """Step with a member of the action space; returns reward, terminated, truncated and info."""
+        ...
