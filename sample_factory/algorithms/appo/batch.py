@@ -1,0 +1,148 @@
+"""From blocks to a training batch: each row is copied once, straight to where the network reads it. Knows no loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sample_factory.sampling.blocks import Block, BlockSchema
+from sample_factory.sampling.ledger import Ledger
+
+
+@dataclass
+class Batch:
+    """B trajectories of T steps, time-major; B may be less than the memory holds."""
+
+    obs: dict[str, Tensor]  # [T + 1, B, ...] as stored
+    states: Tensor  # [T / interval + 1, B, state_size]
+    actions: Tensor  # [T, B, num_actions]
+    action_logits: Tensor  # [T, B, num_logits] of the policy that acted
+    log_probs: Tensor  # [T, B]
+    values: Tensor  # [T, B] as the acting policy saw them (normalised, if returns are)
+    rewards: Tensor  # [T, B] the environment's own units
+    terminated: Tensor  # [T, B] bool
+    valid: Tensor  # [T, B] bool
+    resets: Tensor  # [T, B] bool
+    own: Tensor  # [T, B] bool: acted by this policy
+    versions: Tensor  # [T, B] int32, of the policy that acted
+
+    @property
+    def num_rows(self) -> int:
+        """Trajectories."""
+        return self.actions.shape[1]
+
+
+_PLAIN = ("states", "actions", "rewards", "terminated", "valid", "resets", "versions")
+_RECORDED = ("action_logits", "log_probs", "values")
+
+
+class Batcher:
+    """Collects rows of READY blocks until an iteration is complete."""
+
+    def __init__(
+        self, ledger: Ledger, blocks: Mapping[int, Block], schema: BlockSchema, policy: int, num_rows: int, max_lag: int,
+        device: torch.device, release_early: bool, on_release: Callable[[int], None],
+    ) -> None:
+        """
+        Args:
+            num_rows: trajectories of an iteration.
+            release_early: give blocks back when copied; otherwise when `release` is called, after the update.
+            on_release: told the block that was given back.
+        """
+        self._ledger, self._blocks, self._policy = ledger, blocks, policy
+        self._num_rows, self._max_lag = num_rows, max_lag
+        self._release_early, self._on_release = release_early, on_release
+        self._batch = _allocate(schema, num_rows, device)
+        self._filled = 0
+        self._current: tuple[int, np.ndarray] | None = None  # block being copied and its rows still to copy
+        self._copied: list[int] = []
+        self.frames = 0
+        """Simulator frames collected for this policy since the caller last took them."""
+        self.samples = 0
+        """Steps collected, likewise."""
+        self.discarded_rows = 0
+        """Trajectories left out because they were too old."""
+
+    # hot path
+    def collect(self, version: int) -> Batch | None:
+        """Copy what is there; the batch, once it is complete. It stays valid until `release`."""
+        while self._filled < self._num_rows:
+            if self._current is None and not self._take_block(version):
+                return None
+            self._copy()
+        return self._batch
+
+    def release(self) -> None:
+        """The batch is used up: start the next one."""
+        self._filled = 0
+        for block in self._copied:
+            self._give_back(block)
+        self._copied.clear()
+
+    def _take_block(self, version: int) -> bool:
+        ready = self._ledger.ready(self._policy)
+        if not ready:
+            return False
+        index = ready[0]
+        self._ledger.start_learning(index, self._policy)
+        block = self._blocks[index]
+        own = block.policy_ids == self._policy
+        self.frames += int(block.frames[own].sum())
+        self.samples += int(own.sum())
+        useful = (own & block.valid).any(axis=0)
+        old = (own & (version - block.versions >= self._max_lag)).any(axis=0)
+        self.discarded_rows += int((useful & old).sum())
+        self._current = (index, np.flatnonzero(useful & ~old))
+        return True
+
+    def _copy(self) -> None:
+        assert self._current is not None
+        index, rows = self._current
+        now, later = np.split(rows, [self._num_rows - self._filled])
+        if len(now):
+            self._copy_rows(self._blocks[index], now)
+        if len(later):
+            self._current = (index, later)
+            return
+        self._current = None
+        if self._release_early:
+            self._give_back(index)
+        else:
+            self._copied.append(index)
+
+    def _copy_rows(self, block: Block, rows: np.ndarray) -> None:
+        batch = self._batch
+        target = slice(self._filled, self._filled + len(rows))
+        contiguous = rows[-1] - rows[0] + 1 == len(rows)
+        source = slice(int(rows[0]), int(rows[-1]) + 1) if contiguous else rows
+        for name, tensor in batch.obs.items():
+            tensor[:, target].copy_(torch.from_numpy(block.obs[name][:, source]))
+        for name in _PLAIN:
+            getattr(batch, name)[:, target].copy_(torch.from_numpy(getattr(block, name)[:, source]))
+        for name in _RECORDED:
+            getattr(batch, name)[:, target].copy_(torch.from_numpy(block.recorded[name][:, source]))
+        batch.own[:, target].copy_(torch.from_numpy(block.policy_ids[:, source] == self._policy))
+        self._filled += len(rows)
+
+    def _give_back(self, block: int) -> None:
+        self._ledger.release(block, self._policy)
+        self._on_release(block)
+
+
+def _allocate(schema: BlockSchema, rows: int, device: torch.device) -> Batch:
+    def like(name: str, steps: int) -> Tensor:
+        spec = schema.specs[name]
+        dtype = torch.from_numpy(np.empty(0, spec.dtype)).dtype
+        return torch.empty((steps, rows, *spec.shape[3:]), dtype=dtype, device=device)
+
+    steps = schema.rollout
+    return Batch(
+        obs={name: like(f"obs/{name}", steps + 1) for name in schema.keys},
+        states=like("states", schema.specs["states"].shape[1]),
+        **{name: like(name, steps) for name in (*_PLAIN[1:], *_RECORDED)},
+        own=torch.empty((steps, rows), dtype=torch.bool, device=device),
+    )

@@ -1,0 +1,266 @@
+"""The learner: batches in, better weights out. Knows no block, no process and no file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from sample_factory.algorithms.appo.batch import Batch
+from sample_factory.algorithms.appo.loss import LossTerms, Minibatch, appo_loss, loss_statistics
+from sample_factory.config.learning import LearningConfig
+from sample_factory.models.actor_critic import ActorCritic
+from sample_factory.rl import distributions
+from sample_factory.rl.losses import masked_mean, normalize_advantages
+from sample_factory.rl.normalization import RunningMeanStd, denormalize, initial_statistics, normalize, update_statistics
+from sample_factory.rl.returns import gae, vtrace
+from sample_factory.rl.schedules import kl_adaptive_learning_rate
+from sample_factory.rl.spaces import MASK_KEY, ActionLayout
+
+_SAME_LOSS = 1e-6
+
+
+class Learner:
+    """Trains one policy's model with PPO on V-trace or GAE advantages."""
+
+    def __init__(self, model: ActorCritic, layout: ActionLayout, options: LearningConfig, rollout: int, bfloat16: bool, seed: int) -> None:
+        self.model = model
+        self.train_step = 0
+        """Updates (minibatches) so far: the policy version."""
+        self.learning_rate = options.learning_rate
+        self._layout, self._options, self._rollout = layout, options, rollout
+        self._device = next(model.parameters()).device
+        self._bfloat16 = bfloat16
+        self._generator = torch.Generator().manual_seed(seed)
+        self._returns = initial_statistics(1) if options.normalize_returns else None
+        self._optimizer = torch.optim.Adam(
+            model.parameters(), options.learning_rate, betas=(options.adam_beta1, options.adam_beta2), eps=options.adam_eps, fused=True
+        )
+
+    def train(self, batch: Batch, with_statistics: bool) -> dict[str, float]:
+        """All epochs over one iteration's batch; returns `train/*` statistics of the last minibatch if asked for."""
+        options = self._options
+        batch.valid.logical_and_(batch.own)
+        _clear_foreign(batch)
+        rewards = self._scaled_rewards(batch)
+        advantages = None if options.with_vtrace else self._gae(batch, rewards)
+        statistics: dict[str, float] = {}
+        divergences: list[float] = []
+        last_policy_loss = float("inf")
+        for epoch in range(options.ppo_epochs):
+            policy_losses = []
+            minibatches = list(self._minibatches(batch, rewards, advantages))
+            for i, part in enumerate(minibatches):
+                last = epoch == options.ppo_epochs - 1 and i == len(minibatches) - 1
+                terms, divergence, found = self._update(part, with_statistics and last)
+                statistics |= found
+                divergences.append(divergence)
+                policy_losses.append(terms.policy.detach())
+                self._adapt_learning_rate("kl_adaptive_minibatch", divergences[-1:])
+            self._adapt_learning_rate("kl_adaptive_epoch", divergences[-len(minibatches) :])
+            if options.ppo_epochs > 1:
+                policy_loss = float(torch.stack(policy_losses).mean())
+                if abs(policy_loss - last_policy_loss) < _SAME_LOSS:
+                    break  # nothing changes any more
+                last_policy_loss = policy_loss
+        self.model.update_normalizers(batch.obs, batch.valid)
+        if with_statistics:
+            statistics |= self._run_statistics(batch)
+        return statistics
+
+    def _scaled_rewards(self, batch: Batch) -> Tensor:
+        options = self._options
+        rewards = (batch.rewards * options.reward_scale).clamp(-options.reward_clip, options.reward_clip)
+        if options.max_entropy_coeff:
+            mask = _mask(batch.obs, slice(0, self._rollout))
+            rewards = rewards + options.max_entropy_coeff * distributions.entropy(self._layout, batch.action_logits, mask)
+        return rewards
+
+    def _gae(self, batch: Batch, rewards: Tensor) -> tuple[Tensor, Tensor]:
+        """Advantages and returns from the values that the acting policy saw; only the bootstrap value is computed anew."""
+        with torch.no_grad(), self._precision():
+            features = self.model.features({name: tensor[-1] for name, tensor in batch.obs.items()})
+            last = self.model.heads(self.model.step(features, batch.states[-1])[0])[1]
+        values = self._denormalized(torch.cat([batch.values, last[None].float()]))
+        options = self._options
+        advantages, returns = gae(
+            rewards, batch.terminated, batch.valid, batch.resets, values, gamma=options.gamma, gae_lambda=options.gae_lambda
+        )
+        return normalize_advantages(advantages, batch.valid), returns
+
+    def _minibatches(self, batch: Batch, rewards: Tensor, advantages: tuple[Tensor, Tensor] | None) -> Iterator[_Part]:
+        """The whole batch if it is one minibatch, else random ones of trajectories (V-trace) or of `recurrence` steps (GAE)."""
+        whole = _Part(
+            obs=batch.obs, state=batch.states[0], resets=batch.resets, actions=batch.actions, logits=batch.action_logits,
+            log_probs=batch.log_probs, values=batch.values, rewards=rewards, terminated=batch.terminated, valid=batch.valid,
+            advantages=advantages[0] if advantages else None, targets=advantages[1] if advantages else None,
+        )
+        if advantages is not None:
+            whole = _in_chunks(whole, batch.states, min(self._options.recurrence, self._rollout))
+        steps, columns = whole.actions.shape[:2]
+        size = min(self._options.batch_size // steps, columns)
+        if size == columns:
+            yield whole
+            return
+        order = torch.randperm(columns, generator=self._generator).to(self._device)
+        for start in range(0, columns, size):
+            yield _select(whole, order[start : start + size])
+
+    def _update(self, part: _Part, with_statistics: bool) -> tuple[LossTerms, float, dict[str, float]]:
+        """One optimizer step; returns the loss terms, the KL divergence if it is needed, and statistics if asked for."""
+        steps = len(part.actions)
+        mask = _mask(part.obs, slice(0, steps))
+        with self._precision():
+            logits, values = self.model.evaluate(part.obs, part.state, part.resets)
+        now, last = logits[:steps], values[:steps]
+        log_probs = distributions.log_prob(self._layout, now, part.actions, mask)
+        log_ratios = torch.where(part.valid, log_probs - part.log_probs, torch.zeros_like(log_probs))
+        advantages, targets = self._advantages(part, log_ratios.detach(), values.detach())
+        minibatch = Minibatch(part.actions, part.logits, part.log_probs, part.values, advantages, targets, part.valid, mask)
+        terms = appo_loss(minibatch, log_ratios, now, last, self._layout, self._options)
+        self._optimizer.zero_grad(set_to_none=True)
+        terms.total.backward()  # type: ignore[no-untyped-call]
+        norm = self._clip_gradients() if self._options.max_grad_norm > 0 or with_statistics else None
+        self._optimizer.step()
+        self.train_step += 1
+        statistics = {}
+        if with_statistics:
+            statistics = loss_statistics(minibatch, terms, log_ratios, now, last, self._layout, self._options.ppo_clip_ratio)
+            statistics["grad_norm"] = float(norm) if norm is not None else 0.0
+        divergence = 0.0
+        if self._options.lr_schedule != "constant":
+            with torch.no_grad():
+                divergence = float(masked_mean(distributions.kl(self._layout, now, part.logits, mask), part.valid))
+        return terms, divergence, statistics
+
+    def _advantages(self, part: _Part, log_ratios: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised advantages, and targets in the units of the value head."""
+        if part.advantages is not None and part.targets is not None:
+            advantages, targets = part.advantages, part.targets
+        else:
+            options = self._options
+            result = vtrace(
+                log_ratios, part.rewards, part.terminated, part.valid, part.resets, self._denormalized(values),
+                gamma=options.gamma, rho_clip=options.vtrace_rho, c_clip=options.vtrace_c,
+            )
+            advantages, targets = normalize_advantages(result.advantages, part.valid), result.targets
+        if self._returns is None:
+            return advantages, targets
+        normalized = normalize(targets[..., None], self._returns)[..., 0]
+        self._returns = update_statistics(self._returns, targets[..., None], part.valid)
+        return advantages, normalized
+
+    def _denormalized(self, values: Tensor) -> Tensor:
+        return values if self._returns is None else denormalize(values[..., None], self._returns)[..., 0]
+
+    def _clip_gradients(self) -> Tensor:
+        limit = self._options.max_grad_norm
+        return torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit if limit > 0 else float("inf"))
+
+    def _adapt_learning_rate(self, schedule: str, divergences: list[float]) -> None:
+        if self._options.lr_schedule != schedule:
+            return
+        kl = sum(divergences) / len(divergences)
+        self.learning_rate = kl_adaptive_learning_rate(self.learning_rate, kl, self._options.lr_schedule_kl_threshold)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.learning_rate
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        return torch.autocast(self._device.type, torch.bfloat16) if self._bfloat16 else nullcontext()
+
+    def _run_statistics(self, batch: Batch) -> dict[str, float]:
+        # Versions start at 1 (nothing trained), so the version that this batch updated was train_step at its start + 1.
+        moments = [state["exp_avg_sq"].max() for state in self._optimizer.state.values() if "exp_avg_sq" in state]
+        return {
+            "lr": self.learning_rate,
+            "same_policy_fraction": float(batch.own.float().mean()),
+            "adam_max_second_moment": float(torch.stack(moments).max()) if moments else 0.0,
+            "num_sgd_steps": float(self.train_step),
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that training depends on; tensors and plain numbers only."""
+        return {
+            "train_step": self.train_step,
+            "model": self.model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "learning_rate": self.learning_rate,
+            "generator": self._generator.get_state(),
+            "returns": list(self._returns) if self._returns is not None else [],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from `state_dict`."""
+        self.train_step = state["train_step"]
+        self.model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._generator.set_state(state["generator"].cpu())
+        if state["returns"] and self._returns is not None:
+            self._returns = RunningMeanStd(*state["returns"])
+        if self._options.lr_schedule != "constant":
+            self.learning_rate = state["learning_rate"]
+        for group in self._optimizer.param_groups:  # options given on the command line win over the saved ones
+            group |= {"lr": self.learning_rate, "eps": self._options.adam_eps}
+            group["betas"] = (self._options.adam_beta1, self._options.adam_beta2)
+
+
+class _Part(NamedTuple):
+    """A minibatch before advantages: [t, b] of any rows or chunks, observations [t or t + 1, b]."""
+
+    obs: dict[str, Tensor]
+    state: Tensor  # [b, state_size] before the first step
+    resets: Tensor
+    actions: Tensor
+    logits: Tensor
+    log_probs: Tensor
+    values: Tensor
+    rewards: Tensor
+    terminated: Tensor
+    valid: Tensor
+    advantages: Tensor | None
+    targets: Tensor | None
+
+
+def _in_chunks(part: _Part, states: Tensor, steps: int) -> _Part:
+    """Cut [T, B] into [steps, T / steps * B]; the bootstrap observation is not needed any more."""
+    total = len(part.actions)
+
+    def cut(tensor: Tensor) -> Tensor:
+        chunks = tensor[:total].unflatten(0, (total // steps, steps)).transpose(0, 1)
+        return chunks.flatten(1, 2)
+
+    changed = {name: cut(value) for name, value in part._asdict().items() if isinstance(value, Tensor) and name != "state"}
+    obs = {name: cut(tensor) for name, tensor in part.obs.items()}
+    return part._replace(obs=obs, state=states[: total // steps].flatten(0, 1), **changed)
+
+
+def _select(part: _Part, columns: Tensor) -> _Part:
+    changed = {
+        name: value.index_select(1, columns) for name, value in part._asdict().items() if isinstance(value, Tensor) and name != "state"
+    }
+    obs = {name: tensor.index_select(1, columns) for name, tensor in part.obs.items()}
+    return part._replace(obs=obs, state=part.state.index_select(0, columns), **changed)
+
+
+def _mask(obs: dict[str, Tensor], steps: slice) -> Tensor | None:
+    return obs[MASK_KEY][steps] if MASK_KEY in obs else None
+
+
+def _clear_foreign(batch: Batch) -> None:
+    """Zero what other policies left in shared rows, so that not even a NaN of theirs can reach a gradient."""
+    if bool(batch.own.all()):
+        return
+    foreign = ~batch.own
+    for tensor in (batch.actions, batch.action_logits, batch.log_probs, batch.values, batch.rewards):
+        tensor[foreign] = 0
+    after = foreign[-1] | batch.resets[-1]  # the bootstrap row may be the first one of another policy's episode
+    for tensor in batch.obs.values():
+        if tensor.is_floating_point():
+            tensor[:-1][foreign] = 0
+            tensor[-1][after] = 0
+    interval = len(foreign) // (len(batch.states) - 1)
+    batch.states[:-1][foreign[::interval]] = 0
+    batch.states[-1][after] = 0

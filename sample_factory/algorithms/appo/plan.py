@@ -1,0 +1,112 @@
+"""How a run is laid out over the machine: one pure function from options and cores to numbers. Knows no process.
+
+The plan decides what the options leave to the machine: where inference runs, whether sampling and learning overlap or alternate, how
+many blocks there are, and how many threads each process may use.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from sample_factory.config.learning import LearningConfig
+from sample_factory.config.sampling import SamplingConfig
+
+_FEW_CORES = 4
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the plan must know of the machine."""
+
+    cores: tuple[int, ...]
+    """CPU cores this run may use."""
+    device: Literal["cpu", "cuda"]
+    native_bfloat16: bool
+    """Whether matrix products in bfloat16 are faster than in float32."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The layout of a run."""
+
+    inline: bool
+    """Rollout workers act for their own rows; otherwise policy workers do."""
+    alternate: bool
+    """Blocks come back after the update, so sampling and learning take turns; otherwise as soon as they are copied."""
+    num_workers: int
+    groups_per_worker: int
+    envs_per_group: int
+    rows: int
+    """Rows of a group."""
+    blocks_per_group: int
+    iteration_rows: int
+    """Trajectories the learner collects before it trains."""
+    learner_threads: int
+    policy_worker_threads: int
+    bfloat16: bool
+    worker_cores: tuple[tuple[int, ...], ...]
+    """Cores of each rollout worker; empty for no pinning."""
+
+
+def make_plan(
+    sampling: SamplingConfig, learning: LearningConfig, machine: Machine, agents_per_env: int, worth_bfloat16: bool, serial: bool = False
+) -> Plan:
+    """Lay out a run.
+
+    Args:
+        worth_bfloat16: whether the network is large enough for the lower precision to pay.
+        serial: everything happens in one process.
+    """
+    inline = sampling.inference == "inline" or (sampling.inference == "auto" and machine.device == "cpu")
+    backlog = learning.num_minibatches_to_accumulate
+    few_cores = machine.device == "cpu" and len(machine.cores) <= _FEW_CORES
+    alternate = serial or backlog == 0 or (backlog < 0 and few_cores)
+    groups = 1 if inline else sampling.worker_num_splits
+    envs = sampling.num_envs_per_worker // groups
+    rows = envs * agents_per_env
+    iteration_rows = learning.num_batches_per_iteration * learning.batch_size // sampling.rollout
+    total_rows = sampling.num_workers * groups * rows
+    if alternate:
+        # The learner may hold a partly used block, so one block less than all of them must still fill an iteration.
+        slack = 0 if iteration_rows % rows == 0 else rows - 1
+        blocks = math.ceil((iteration_rows + slack) / total_rows)
+    else:
+        waiting = (2 * learning.num_batches_per_iteration if backlog < 0 else backlog) * learning.batch_size / sampling.rollout
+        blocks = max(2, math.ceil(sampling.traj_buffers_excess_ratio * (1 + waiting / total_rows)))
+        blocks = max(blocks, math.ceil((iteration_rows + rows - 1) / total_rows) + 1)
+    cores = len(machine.cores)
+    return Plan(
+        inline=inline,
+        alternate=alternate,
+        num_workers=sampling.num_workers,
+        groups_per_worker=groups,
+        envs_per_group=envs,
+        rows=rows,
+        blocks_per_group=blocks,
+        iteration_rows=iteration_rows,
+        learner_threads=max(sampling_threads(cores, alternate), learning.learner_main_loop_num_cores),
+        policy_worker_threads=1,
+        bfloat16=learning.precision == "bfloat16" or (learning.precision == "auto" and machine.native_bfloat16 and worth_bfloat16),
+        worker_cores=tuple(pin(machine.cores, sampling.num_workers)) if sampling.set_workers_cpu_affinity else (),
+    )
+
+
+def sampling_threads(cores: int, alternate: bool) -> int:
+    """Threads of the learner: all cores while the samplers wait for it, one core in four otherwise."""
+    return cores if alternate else max(1, cores // 4)
+
+
+def pin(cores: tuple[int, ...], num_workers: int) -> list[tuple[int, ...]]:
+    """Cores of each worker: one core each, round and round; the workers of an incomplete last round share all cores evenly.
+
+    44 workers on 20 cores: 40 have a core each, the last 4 have five cores each.
+    """
+    full_rounds = num_workers // len(cores) * len(cores)
+    left = num_workers - full_rounds
+    pinned = [(cores[worker % len(cores)],) for worker in range(full_rounds)]
+    if left:
+        share = len(cores) // left
+        pinned += [tuple(cores[i * share : (i + 1) * share]) for i in range(left)]
+    return pinned

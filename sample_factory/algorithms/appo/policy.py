@@ -1,0 +1,81 @@
+"""The APPO policy as the sampler sees it: weights in, actions out, as NumPy arrays. Knows no block and no process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+
+from sample_factory.config.model import ModelConfig
+from sample_factory.models.actor_critic import ActorCritic, make_actor_critic
+from sample_factory.models.flat import flat_size, load_flat
+from sample_factory.rl.spaces import ActionLayout, KeySpec
+from sample_factory.sampling.policy import PolicyDescription, PolicyOutput
+from sample_factory.system.arena import ArraySpec
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a model is built from; picklable."""
+
+    keys: Mapping[str, KeySpec]
+    actions: ActionLayout
+    config: ModelConfig
+
+    def build(self) -> ActorCritic:
+        """A fresh model in float32."""
+        return make_actor_critic(dict(self.keys), self.actions, self.config)
+
+
+class AppoPolicy:
+    """Acts with a copy of the learner's model."""
+
+    def __init__(self, spec: ModelSpec, device: str, bfloat16: bool, deterministic: bool, seed: int) -> None:
+        self._device = torch.device(device)
+        self._model = spec.build().eval().requires_grad_(False).to(self._device)
+        if bfloat16:
+            self._model.to_inference_precision(torch.bfloat16)
+        self._generator = torch.Generator(self._device).manual_seed(seed)
+        self._deterministic = deterministic
+
+    @torch.inference_mode()
+    def load(self, weights: np.ndarray) -> None:
+        """Copy the flat vector into the model."""
+        load_flat(self._model, torch.from_numpy(weights))
+
+    # hot path
+    @torch.inference_mode()
+    def act(self, obs: Mapping[str, np.ndarray], state: np.ndarray) -> PolicyOutput:
+        """One forward pass for n rows."""
+        inputs = {name: torch.from_numpy(array).to(self._device) for name, array in obs.items()}
+        step = self._model.act(inputs, torch.from_numpy(state).to(self._device), self._generator, self._deterministic)
+        recorded = {"action_logits": step.action_logits, "log_probs": step.log_probs, "values": step.values}
+        return PolicyOutput(
+            step.actions.cpu().numpy(),
+            {name: tensor.cpu().numpy() for name, tensor in recorded.items()},
+            step.state.float().cpu().numpy(),
+        )
+
+
+def make_policy(spec: ModelSpec, device: str, bfloat16: bool, deterministic: bool, seed: int) -> AppoPolicy:
+    """Build the policy in the process that acts."""
+    return AppoPolicy(spec, device, bfloat16, deterministic, seed)
+
+
+def describe_policy(spec: ModelSpec, device: str, bfloat16: bool) -> PolicyDescription:
+    """What the sampler must know of the policy before it starts."""
+    model = spec.build()
+    recorded = {
+        "action_logits": ArraySpec((spec.actions.num_logits,), np.float32),
+        "log_probs": ArraySpec((), np.float32),
+        "values": ArraySpec((), np.float32),
+    }
+    return PolicyDescription(
+        state_size=model.state_size,
+        num_weights=flat_size(model),
+        recorded=recorded,
+        make=partial(make_policy, spec, device, bfloat16, False),
+    )

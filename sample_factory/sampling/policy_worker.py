@@ -1,0 +1,83 @@
+"""The policy worker: batched inference for the groups assigned to it. Knows no environment."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from sample_factory.sampling.blocks import BlockSchema, block_view
+from sample_factory.sampling.inference import ActRequest, Inference
+from sample_factory.sampling.policy import PolicyDescription
+from sample_factory.sampling.requests import RequestTable
+from sample_factory.system.arena import Arena
+from sample_factory.system.board import Field, Slot
+from sample_factory.system.doorbell import Bell, Doorbell
+from sample_factory.system.reports import ReportWriter
+
+
+class PolicyWorker:
+    """Serves every open request of its groups in one batch."""
+
+    def __init__(
+        self, arena: Arena, schema: BlockSchema, description: PolicyDescription, policy: int, groups: np.ndarray, slot: Slot, seed: int
+    ) -> None:
+        self._groups = groups
+        self._policy = policy
+        self._schema = schema
+        self._requests = RequestTable(arena)
+        self._running = arena["running_states"]
+        self._blocks = {
+            index: block_view(arena, schema, index) for group in groups for index in schema.blocks_of_group(int(group))
+        }
+        self._inference = Inference(arena, schema, policy, description, seed, max_rows=len(groups) * schema.rows)
+        self._slot = slot
+
+    # hot path
+    def advance(self) -> set[int]:
+        """Serve what is open; returns the rollout workers whose groups have their actions."""
+        if not self._inference.has_weights:
+            return set()
+        open_requests = self._requests.open_requests(self._groups, self._policy)
+        if not open_requests:
+            return set()
+        start = time.perf_counter()
+        self._inference.refresh()
+        self._inference.act([ActRequest(self._blocks[block], step, self._running[group], None) for group, _, block, step in open_requests])
+        for group, number, _, _ in open_requests:
+            self._requests.answer(group, self._policy, number)
+        self._slot.add(Field.INFERENCE_SEC, time.perf_counter() - start)
+        self._slot.add(Field.REQUESTS, len(open_requests))
+        self._slot.add(Field.PROGRESS, 1)
+        return {group // self._schema.groups_per_worker for group, *_ in open_requests}
+
+
+def run_policy_worker(make: PolicyWorkerSetup, doorbell: Doorbell, bells: list[Bell], reports: ReportWriter) -> None:
+    """Serve until told to stop."""
+    worker, slot = make.build()
+    slot.row[Field.READY] = 1
+    while not slot.stopping:
+        slot.beat()
+        served = worker.advance()
+        for index in served:
+            bells[index].ring()
+        if not served:
+            start = time.perf_counter()
+            doorbell.wait(1.0)
+            slot.add(Field.WAIT_REQUESTS_SEC, time.perf_counter() - start)
+    reports.flush()
+
+
+class PolicyWorkerSetup:
+    """What a policy worker is built from, in its own process."""
+
+    def __init__(
+        self, arena: Arena, schema: BlockSchema, description: PolicyDescription, policy: int, groups: np.ndarray, slot: int, seed: int
+    ) -> None:
+        self._args = (arena, schema, description, policy, groups)
+        self._slot, self._seed = slot, seed
+
+    def build(self) -> tuple[PolicyWorker, Slot]:
+        """Build it here."""
+        slot = Slot(self._args[0], self._slot)
+        return PolicyWorker(*self._args, slot, self._seed), slot

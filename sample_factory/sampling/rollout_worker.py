@@ -1,0 +1,266 @@
+"""The rollout worker: steps its groups of environments and fills their blocks. Knows no model and imports no torch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from sample_factory.envs.contract import BatchedEnv, EpisodeInfo
+from sample_factory.envs.validate import check_block
+from sample_factory.sampling.blocks import Block, BlockSchema, block_view
+from sample_factory.sampling.inference import ActRequest, Inference
+from sample_factory.sampling.ledger import Ledger
+from sample_factory.sampling.policy import PolicyDescription
+from sample_factory.sampling.requests import RequestTable
+from sample_factory.system.arena import Arena
+from sample_factory.system.board import Field, Slot
+from sample_factory.system.doorbell import Bell, Doorbell
+
+_REPORT_INTERVAL_SEC = 0.5
+_EPISODES_PER_REPORT = 200
+
+
+class ReportSink(Protocol):
+    """Where reports go: a pipe to the supervisor, or a list in serial mode and in tests."""
+
+    def send(self, kind: str, **data: Any) -> None:
+        """Send one message."""
+        ...
+
+
+@dataclass(frozen=True)
+class RolloutSetup:
+    """What a rollout worker is built from; picklable, the same for every worker but for its index."""
+
+    arena: Arena
+    schema: BlockSchema
+    make_env: Callable[[int, int], BatchedEnv]
+    """(worker index, group of the worker) -> the group's environment."""
+    env_name: str
+    consumers: tuple[int, ...]
+    """Policies whose learners take the blocks; empty when nobody learns."""
+    inline: Mapping[int, PolicyDescription]
+    """Policies that act inside the rollout worker; empty with policy workers."""
+    seed: int
+    warm_up_steps: int = 0
+    """Most random steps an environment takes before its first block, so that episodes do not end in step."""
+
+    def build(self, index: int, slot: Slot, reports: ReportSink) -> RolloutWorker:
+        """Build worker `index` here, with its environments."""
+        return RolloutWorker(self, index, slot, reports)
+
+
+class _Group:
+    """The rows that are stepped together, and where they are in their current block."""
+
+    def __init__(self, index: int, env: BatchedEnv, blocks: list[Block], running_state: np.ndarray) -> None:
+        self.index = index
+        self.env = env
+        self.blocks = blocks
+        self.running_state = running_state
+        self.block: Block | None = None
+        self.previous: Block | None = None
+        self.step = 0
+        self.returns = np.zeros(env.num_rows, np.float64)
+        self.lengths = np.zeros(env.num_rows, np.int64)
+
+
+class RolloutWorker:
+    """Steps whatever can be stepped; never waits by itself."""
+
+    def __init__(self, setup: RolloutSetup, index: int, slot: Slot, reports: ReportSink) -> None:
+        self._setup = setup
+        self._schema = schema = setup.schema
+        self._index = index
+        self._slot = slot
+        self._reports = reports
+        self._ledger = Ledger(setup.arena)
+        self._requests = RequestTable(setup.arena)
+        self._inference = {
+            policy: Inference(setup.arena, schema, policy, description, _seed(setup.seed, 2, index, policy), schema.rows)
+            for policy, description in setup.inline.items()
+        }
+        self._policy = 0  # the only one for now; blocks, requests and reports carry it everywhere
+        self._interval = schema.state_interval
+        self._episodes: list[tuple[int, float, int, float | None, dict[str, float]]] = []
+        self._last_report = 0.0
+        self._env_failures = 0
+        self.handed_over: list[int] = []
+        """Blocks finished since the caller last looked."""
+        self.asked = False
+        """Whether a policy worker has something to do since the caller last looked."""
+        self._groups = [self._make_group(split) for split in range(schema.groups_per_worker)]
+
+    def _make_group(self, split: int) -> _Group:
+        setup, schema = self._setup, self._schema
+        group_index = self._index * schema.groups_per_worker + split
+        env = setup.make_env(self._index, split)
+        assert env.num_rows == schema.rows, f"{setup.env_name}: a group has {env.num_rows} rows instead of {schema.rows}"
+        blocks = [block_view(setup.arena, schema, block) for block in schema.blocks_of_group(group_index)]
+        running_state = setup.arena["running_states"][group_index]
+        running_state[:] = 0  # a predecessor may have left its own
+        return _Group(group_index, env, blocks, running_state)
+
+    @property
+    def waits_for_block(self) -> bool:
+        """Whether some group has nowhere to write: the learner is behind."""
+        return any(group.block is None for group in self._groups)
+
+    # hot path
+    def advance(self) -> bool:
+        """Step every group that can be stepped; says whether anything happened."""
+        progressed = False
+        for group in self._groups:
+            if group.block is None and not self._open_block(group):
+                continue
+            if self._requests.is_answered(group.index, self._policy):
+                self._step(group)
+                progressed = True
+        return progressed
+
+    def _open_block(self, group: _Group) -> bool:
+        """Start the group's next block with the last row of its previous one."""
+        if any(not inference.has_weights for inference in self._inference.values()):
+            return False
+        block = next((block for block in group.blocks if self._ledger.is_free(block.index)), None)
+        if block is None or not self._requests.is_answered(group.index, self._policy):
+            return False
+        self._ledger.take(block.index)
+        if group.previous is None:
+            group.env.reset(_seed(self._setup.seed, 1, group.index), {name: array[0] for name, array in block.obs.items()})
+        else:
+            for name, array in block.obs.items():
+                array[0] = group.previous.obs[name][-1]
+        group.block, group.previous, group.step = block, block, 0
+        for inference in self._inference.values():
+            inference.refresh()
+        self._request_actions(group, block)
+        return True
+
+    # hot path
+    def _step(self, group: _Group) -> None:
+        block = group.block
+        assert block is not None
+        step = group.step
+        start = time.perf_counter()
+        outcome = block.outcome(step)
+        ended = group.env.step(block.actions[step], {name: array[step + 1] for name, array in block.obs.items()}, outcome)
+        group.returns += outcome.rewards
+        group.lengths += outcome.frames
+        for episode in ended:
+            self._end_episode(group, episode)
+        if self._schema.state_size and outcome.resets.any():
+            group.running_state[outcome.resets] = 0
+        slot = self._slot
+        slot.add(Field.ENV_SEC, time.perf_counter() - start)
+        slot.add(Field.SAMPLES, self._schema.rows)
+        slot.add(Field.FRAMES, float(outcome.frames.sum()))
+        slot.add(Field.PROGRESS, 1)
+        group.step = step + 1
+        if group.step == self._schema.rollout:
+            self._hand_over(group, block)
+        else:
+            self._request_actions(group, block)
+
+    # hot path
+    def _request_actions(self, group: _Group, block: Block) -> None:
+        step = group.step
+        if step % self._interval == 0:
+            block.states[step // self._interval] = group.running_state
+        if self._inference:
+            start = time.perf_counter()
+            self._inference[self._policy].act([ActRequest(block, step, group.running_state, None)])
+            self._slot.add(Field.INFERENCE_SEC, time.perf_counter() - start)
+        else:
+            self._requests.ask(group.index, self._policy, block.index, step)
+            self.asked = True
+
+    def _hand_over(self, group: _Group, block: Block) -> None:
+        block.states[-1] = group.running_state
+        bad = check_block(self._schema.keys, block.obs)
+        if bad is not None:
+            raise ValueError(f"environment {self._setup.env_name}: {bad}")
+        self._ledger.hand_over(block.index, self._setup.consumers)
+        self.handed_over.append(block.index)
+        group.block = None
+        self._open_block(group)
+
+    def _end_episode(self, group: _Group, episode: EpisodeInfo) -> None:
+        row, info = episode
+        objective = info.get("true_objective", info.get("true_reward"))
+        extra = {str(key): float(value) for key, value in info.get("episode_extra_stats", {}).items()}
+        self._episodes.append(
+            (self._policy, float(group.returns[row]), int(group.lengths[row]), None if objective is None else float(objective), extra)
+        )
+        group.returns[row] = 0.0
+        group.lengths[row] = 0
+
+    def report(self, now: float) -> None:
+        """Send finished episodes and new environment failures, at most every half second."""
+        if now - self._last_report < _REPORT_INTERVAL_SEC:
+            return
+        self._last_report = now
+        while self._episodes:
+            batch, self._episodes = self._episodes[:_EPISODES_PER_REPORT], self._episodes[_EPISODES_PER_REPORT:]
+            self._reports.send("episodes", episodes=batch)
+        self._slot.row[Field.ENV_FAILURES] = sum(getattr(group.env, "num_failures", 0) for group in self._groups)
+
+    def close(self) -> None:
+        """Close every environment."""
+        for group in self._groups:
+            group.env.close()
+
+
+def run_rollout_worker(
+    setup: RolloutSetup, index: int, slot_index: int, doorbell: Doorbell, policy_bells: list[Bell], learner_bells: list[Bell],
+    threads: int, reports: ReportSink,
+) -> None:
+    """Sample until told to stop."""
+    _limit_threads(threads, with_torch=bool(setup.inline))
+    slot = Slot(setup.arena, slot_index)
+    slot.beat()
+    worker = setup.build(index, slot, reports)
+    slot.row[Field.READY] = 1
+    try:
+        while not slot.stopping:
+            slot.beat()
+            progressed = worker.advance()
+            _ring(worker, policy_bells, learner_bells)
+            worker.report(time.monotonic())
+            if not progressed:
+                start = time.perf_counter()
+                doorbell.wait(1.0)
+                waited = time.perf_counter() - start
+                slot.add(Field.WAIT_LEARNER_SEC if worker.waits_for_block else Field.WAIT_POLICY_SEC, waited)
+    finally:
+        worker.close()
+
+
+def _ring(worker: RolloutWorker, policy_bells: list[Bell], learner_bells: list[Bell]) -> None:
+    if worker.asked:
+        worker.asked = False
+        for bell in policy_bells:
+            bell.ring()
+    if worker.handed_over:
+        worker.handed_over.clear()
+        for bell in learner_bells:
+            bell.ring()
+
+
+def _limit_threads(threads: int, with_torch: bool) -> None:
+    if with_torch:
+        import torch
+
+        torch.set_num_threads(threads)
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(threads)
+
+
+def _seed(*words: int) -> int:
+    """A seed for one use, from the run's seed and the numbers that name the use."""
+    return int(np.random.SeedSequence(words).generate_state(1)[0])
