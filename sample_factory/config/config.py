@@ -1,0 +1,77 @@
+"""The root of all training options and the contradictions between its sections. Does not know the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sample_factory.config.checkpoint import CheckpointConfig
+from sample_factory.config.environment import EnvConfig
+from sample_factory.config.evaluation import EvaluationConfig
+from sample_factory.config.learning import LearningConfig
+from sample_factory.config.model import ModelConfig
+from sample_factory.config.population import PbtConfig
+from sample_factory.config.run import RunConfig
+from sample_factory.config.sampling import SamplingConfig
+from sample_factory.config.telemetry import TelemetryConfig
+
+
+@dataclass(frozen=True)
+class NoFamilyOptions:
+    """Section of an environment family without options of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that can be chosen about a training run; a component receives its section, never this."""
+
+    run: RunConfig
+    env: EnvConfig = field(default_factory=EnvConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    learning: LearningConfig = field(default_factory=LearningConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
+    pbt: PbtConfig = field(default_factory=PbtConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    family: Any = field(default_factory=NoFamilyOptions)
+    """Frozen dataclass of the environment family, one field per flag."""
+
+    def __post_init__(self) -> None:
+        _check_single_policy(self)
+        _check_batch_of_whole_trajectories(self)
+        _check_recurrence(self)
+        if self.evaluation.policy_index >= self.sampling.num_policies:
+            raise ValueError(
+                f"--policy_index={self.evaluation.policy_index} must be less than "
+                f"--num_policies={self.sampling.num_policies}"
+            )
+
+
+def _check_single_policy(config: Config) -> None:
+    if config.pbt.with_pbt or config.sampling.num_policies > 1:
+        raise ValueError(
+            f"several policies are not available yet (--num_policies={config.sampling.num_policies}, "
+            f"--with_pbt={config.pbt.with_pbt})"
+        )
+
+
+def _check_batch_of_whole_trajectories(config: Config) -> None:
+    if config.learning.batch_size % config.sampling.rollout:
+        raise ValueError(
+            f"--batch_size={config.learning.batch_size} must be divisible by --rollout={config.sampling.rollout}"
+        )
+
+
+def _check_recurrence(config: Config) -> None:
+    rollout, learning, use_rnn = config.sampling.rollout, config.learning, config.model.use_rnn
+    if use_rnn and learning.with_vtrace and learning.recurrence != rollout:
+        raise ValueError(
+            f"--recurrence={learning.recurrence} must equal --rollout={rollout} "
+            "with --with_vtrace=True and --use_rnn=True"
+        )
+    # V-trace without an RNN works on whole trajectories and never looks at --recurrence.
+    if learning.with_vtrace and not use_rnn:
+        return
+    if rollout % learning.recurrence:
+        raise ValueError(f"--rollout={rollout} must be divisible by --recurrence={learning.recurrence}")
