@@ -34,9 +34,7 @@ class EpisodeInfo(NamedTuple):
     """What an environment had to say when the episode of a row ended."""
 
     row: int
-    info: Mapping[
-        str, Any
-    ]  # Gymnasium's info of the last step; `true_objective`/`true_reward` and `episode_extra_stats` are read
+    info: Mapping[str, Any]  # Gymnasium's info of the last step; `true_objective`/`true_reward` and `episode_extra_stats` are read
 
 
 class BatchedEnv(Protocol):

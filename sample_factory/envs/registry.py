@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sample_factory.envs.batching import batch_envs
+from sample_factory.envs.contract import BatchedEnv
 
 MakeEnv = Callable[..., Any]
 

@@ -175,9 +175,7 @@ def _key_spec(name: str, leaf: gym.Space[Any]) -> KeySpec:
         return KeySpec("integer", (len(categories),), np.dtype(np.int32), leaf, categories=categories)
     if isinstance(leaf, gym.spaces.MultiBinary):
         return KeySpec("vector", (int(np.prod(leaf.shape)),), np.dtype(np.int8), leaf)
-    raise ValueError(
-        f"observation key {name!r} has the unsupported space {leaf}; use Box, Discrete, MultiDiscrete or MultiBinary"
-    )
+    raise ValueError(f"observation key {name!r} has the unsupported space {leaf}; use Box, Discrete, MultiDiscrete or MultiBinary")
 
 
 def _channel_axis(shape: tuple[int, ...]) -> int | None:
