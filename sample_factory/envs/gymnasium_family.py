@@ -1,0 +1,99 @@
+"""The `gym_` family: any environment that Gymnasium knows, `gym_<id>`. Knows no particular environment."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+
+from sample_factory.envs.registry import EnvFamily, unknown_name
+from sample_factory.rl.spaces import observation_keys
+
+PREFIX = "gym_"
+_VECTOR_DEFAULTS = {"encoder_type": "mlp", "encoder_subtype": "mlp_mujoco"}
+
+
+@dataclass(frozen=True)
+class GymnasiumOptions:
+    """Options of the `gym_` family."""
+
+    env_kwargs: str = "{}"
+    """Keyword arguments of the Gymnasium environment, as a JSON object."""
+
+    def __post_init__(self) -> None:
+        parse_env_kwargs(self.env_kwargs)
+
+
+def parse_env_kwargs(text: str) -> dict[str, Any]:
+    """Read `--env_kwargs`; an empty text means none.
+
+    Raises:
+        ValueError: it is no JSON object.
+    """
+    try:
+        kwargs = json.loads(text or "{}")
+    except json.JSONDecodeError as error:
+        raise ValueError(f"--env_kwargs={text} is not JSON: {error}") from error
+    if not isinstance(kwargs, dict):
+        raise ValueError(f"--env_kwargs={text} must be a JSON object, such as '{{\"g\": 9.81}}'")
+    return kwargs
+
+
+def make_gymnasium_env(
+    full_env_name: str, cfg: Any, env_config: Mapping[str, Any] | None, render_mode: str | None = None
+) -> gym.Env[Any, Any]:
+    """Make `gym_<id>` without the wrappers that check how it is called: the adapter calls it right, and they cost time."""
+    frameskip = getattr(cfg, "env_frameskip", None)
+    if frameskip not in (None, 1):
+        raise ValueError(
+            f"--env_frameskip={frameskip} is not available for --env={full_env_name}; use --env_kwargs if it has one"
+        )
+    kwargs = parse_env_kwargs(getattr(cfg, "env_kwargs", "{}"))
+    spec = copy.copy(_find_spec(full_env_name))
+    spec.order_enforce = False
+    if render_mode is not None:
+        kwargs["render_mode"] = render_mode
+    try:
+        return gym.make(spec, disable_env_checker=True, **kwargs)
+    except gym.error.DependencyNotInstalled as error:
+        raise ValueError(f"environment {full_env_name!r} needs another package: {error}") from error
+    except TypeError as error:
+        raise ValueError(f"environment {full_env_name!r} refuses --env_kwargs={json.dumps(kwargs)}: {error}") from error
+
+
+def defaults_for(full_env_name: str) -> dict[str, Any]:
+    """A perceptron for vectors; nothing for environments with images, or that cannot be made without more options."""
+    try:
+        env = gym.make(_find_spec(full_env_name), disable_env_checker=True)
+        keys = observation_keys(env.observation_space)
+        env.close()
+    except Exception:  # whatever is wrong is reported when the environment is really made
+        return dict(_VECTOR_DEFAULTS)
+    return {} if any(key.kind == "image" for key in keys.values()) else dict(_VECTOR_DEFAULTS)
+
+
+def _find_spec(full_env_name: str) -> gym.envs.registration.EnvSpec:
+    gym_id = full_env_name.removeprefix(PREFIX)
+    try:
+        return gym.spec(gym_id)
+    except gym.error.Error as error:
+        message = f"Gymnasium has no environment {gym_id!r}"
+        raise ValueError(unknown_name(message, full_env_name, _names())) from error
+
+
+def _names() -> list[str]:
+    return [PREFIX + gym_id for gym_id in gym.registry]
+
+
+FAMILY = EnvFamily(
+    PREFIX,
+    make_gymnasium_env,
+    options=GymnasiumOptions,
+    defaults=_VECTOR_DEFAULTS,
+    names=_names,
+    defaults_for=defaults_for,
+)

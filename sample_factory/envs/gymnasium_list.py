@@ -1,0 +1,223 @@
+"""A list of single-agent Gymnasium environments as one batched environment. Knows no family and makes no environment itself.
+
+The per-step loop only calls the environments and collects what they return; everything else is one array operation per key.
+Wrappers that only check or count (order enforcing, passive checker, outermost time limit) are taken off, because each costs
+about as much as the whole adapter; the time limit is counted here instead, with the same outcome.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from sample_factory.envs.actions import action_decoder
+from sample_factory.envs.contract import EpisodeInfo, StepArrays
+from sample_factory.envs.failures import FailureBudget
+from sample_factory.envs.observations import ObservationWriter
+from sample_factory.rl.spaces import action_layout
+
+log = logging.getLogger(__name__)
+
+MakeMember = Callable[[int], gym.Env[Any, Any]]
+_NO_LIMIT = np.iinfo(np.int32).max
+# Gives the seeds of rebuilt environments a range of their own, far from `seed + number of the environment`.
+_REBUILD_SEED_STRIDE = 1_000_003
+
+
+class GymnasiumList:
+    """Steps environments one after another, with next-step autoreset.
+
+    Args:
+        name: full environment name, for messages.
+        make_member: makes environment number i; called again when environment i has failed.
+        num_envs: rows.
+        first: environment 0, if it exists already.
+    """
+
+    def __init__(
+        self, name: str, make_member: MakeMember, num_envs: int, first: gym.Env[Any, Any] | None = None
+    ) -> None:
+        self.num_rows = num_envs
+        self._make_member = make_member
+        self._budget = FailureBudget(name, num_envs)
+        self.envs = [first if i == 0 and first is not None else make_member(i) for i in range(num_envs)]
+        self._writer = ObservationWriter(self.envs[0].observation_space)
+        self.keys = self._writer.keys
+        self.actions = action_layout(self.envs[0].action_space)
+        self._decode = action_decoder(self.actions)
+        self._seed: int | None = None
+        self._step_count = 0
+        self._in_place = False
+        self._members: list[Any] = [None] * num_envs
+        self._steps: list[Callable[..., Any]] = [_not_reset] * num_envs
+        self._limits = np.full(num_envs, _NO_LIMIT, np.int32)
+        self._elapsed = np.zeros(num_envs, np.int32)
+        self._frames = np.ones(num_envs, np.int32)
+        self._resetting: list[int] = []  # rows whose last step ended an episode
+        self._rebuilt: list[int] = []  # rows whose environment failed in this step
+        for i in range(num_envs):
+            self._adopt(i)
+
+    @property
+    def num_failures(self) -> int:
+        """How often an environment was rebuilt because it raised."""
+        return self._budget.num_failures
+
+    def reset(self, seed: int | None, out: Mapping[str, np.ndarray]) -> None:
+        """Start an episode everywhere; environment i gets seed + i."""
+        self._seed = seed
+        self._resetting = []
+        rows = self._rows(out)
+        seeds = [None if seed is None else seed + i for i in range(self.num_rows)]
+        observations = [self._reset_member(i, seeds[i], rows[i]) for i in range(self.num_rows)]
+        self._elapsed[:] = 0
+        if not self._in_place:
+            self._writer.write(observations, out)
+
+    # hot path
+    def step(self, actions: np.ndarray, out: Mapping[str, np.ndarray], result: StepArrays) -> Sequence[EpisodeInfo]:
+        """Step every environment once; those whose episode has ended are reset instead."""
+        self._step_count += 1
+        self._elapsed += 1
+        self._rebuilt = []
+        steps = self._steps
+        for row in self._resetting:
+            steps[row] = self._restart_step(row)
+        if self._in_place:
+            rewards, terminated, truncated, infos = self._step_rows(self._decode(actions), out)
+        else:
+            outcomes: list[tuple[Any, Any, bool, bool, dict[str, Any]]] = []
+            # Bound methods in a list and one append: with zip(*) below this is the cheapest loop found
+            # (benchmarks/env_adapter.py).
+            for step, action in zip(steps, self._decode(actions), strict=True):
+                try:
+                    outcomes.append(step(action))
+                except Exception:
+                    row = len(outcomes)
+                    outcomes.append((self._rebuild(row, None), 0.0, False, False, {}))
+            observations, rewards, terminated, truncated, infos = zip(*outcomes, strict=True)
+            self._writer.write(observations, out)
+        return self._finish(rewards, terminated, truncated, infos, result)
+
+    def close(self) -> None:
+        """Close every environment."""
+        envs, self.envs = self.envs, []
+        for env in envs:
+            _close_quietly(env)
+
+    # hot path
+    def _step_rows(self, actions: Sequence[Any], out: Mapping[str, np.ndarray]) -> Any:
+        outcomes: list[tuple[Any, bool, bool, dict[str, Any]]] = []
+        for row, (step, action, place) in enumerate(zip(self._steps, actions, self._rows(out), strict=True)):
+            try:
+                outcomes.append(step(action, place))
+            except Exception:
+                self._rebuild(row, place)
+                outcomes.append((0.0, False, False, {}))
+        return zip(*outcomes, strict=True)
+
+    # hot path
+    def _finish(
+        self, rewards: Any, terminated: Any, truncated: Any, infos: Sequence[Mapping[str, Any]], result: StepArrays
+    ) -> list[EpisodeInfo]:
+        result.rewards[:] = rewards
+        result.terminated[:] = terminated
+        result.truncated[:] = truncated
+        result.valid[:] = True
+        result.resets[:] = False
+        result.frames[:] = self._frames
+        for row, info in enumerate(infos):
+            if info and "num_frames" in info:
+                result.frames[row] = info["num_frames"]
+        for row in self._resetting:
+            self._steps[row] = self._own_step(row)
+        for row in (*self._resetting, *self._rebuilt):
+            self._elapsed[row] = 0
+            result.valid[row], result.resets[row], result.frames[row] = False, True, 0
+        np.logical_or(result.truncated, self._elapsed >= self._limits, out=result.truncated)
+        self._resetting = np.flatnonzero(result.terminated | result.truncated).tolist()
+        return [EpisodeInfo(row, infos[row]) for row in self._resetting]
+
+    def _rows(self, out: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray] | None]:
+        if not self._in_place:
+            return [None] * self.num_rows
+        return [{name: array[row] for name, array in out.items()} for row in range(self.num_rows)]
+
+    def _adopt(self, i: int) -> None:
+        env, limit = _peel(self.envs[i])
+        self._members[i] = env
+        self._in_place = hasattr(env, "step_into")
+        self._limits[i] = _NO_LIMIT if limit is None else limit
+        self._frames[i] = env.get_wrapper_attr("frames_per_step") if env.has_wrapper_attr("frames_per_step") else 1
+        self._steps[i] = self._own_step(i)
+
+    def _own_step(self, i: int) -> Callable[..., Any]:
+        step: Callable[..., Any] = self._members[i].step_into if self._in_place else self._members[i].step
+        return step
+
+    def _restart_step(self, i: int) -> Callable[..., Any]:
+        """What stands in for the environment's step once, after its episode has ended."""
+
+        def restart_in_place(_: Any, place: Mapping[str, np.ndarray]) -> Any:
+            self._call_reset(i, None, place)
+            return 0.0, False, False, {}
+
+        def restart(_: Any) -> Any:
+            return self._call_reset(i, None, None), 0.0, False, False, {}
+
+        return restart_in_place if self._in_place else restart
+
+    def _call_reset(self, i: int, seed: int | None, place: Mapping[str, np.ndarray] | None) -> Any:
+        if place is not None:
+            return self._members[i].reset_into(seed, place)
+        return self._members[i].reset(seed=seed)[0]
+
+    def _reset_member(self, i: int, seed: int | None, place: Mapping[str, np.ndarray] | None) -> Any:
+        try:
+            return self._call_reset(i, seed, place)
+        except Exception:
+            return self._rebuild(i, place)
+
+    def _rebuild(self, i: int, place: Mapping[str, np.ndarray] | None) -> Any:
+        """Replace environment i, which has just raised, and start an episode in the new one; returns its observation.
+
+        Called while the exception is handled, so that its traceback can be counted and reported.
+        """
+        self._budget.record(i, self._step_count)
+        self._rebuilt.append(i)
+        _close_quietly(self.envs[i])
+        seed = None if self._seed is None else self._seed + i + _REBUILD_SEED_STRIDE * self._budget.num_failures
+        try:
+            self.envs[i] = self._make_member(i)
+            self._adopt(i)
+            return self._call_reset(i, seed, place)
+        except Exception:
+            return self._rebuild(i, place)
+
+
+def _peel(env: gym.Env[Any, Any]) -> tuple[gym.Env[Any, Any], int | None]:
+    """The environment without wrappers that change nothing, and the limit of the outermost time limit."""
+    limit = None
+    checks = (gym.wrappers.OrderEnforcing, gym.wrappers.PassiveEnvChecker)
+    while True:
+        if type(env) is gym.wrappers.TimeLimit and limit is None and env.spec is not None:
+            limit = env.spec.max_episode_steps
+        elif type(env) not in checks:
+            return env, limit
+        assert isinstance(env, gym.Wrapper)
+        env = env.env
+
+
+def _close_quietly(env: gym.Env[Any, Any]) -> None:
+    try:
+        env.close()
+    except Exception:  # it may be the very environment that has just failed
+        log.debug("Closing an environment failed", exc_info=True)
+
+
+def _not_reset(*_: Any) -> Any:
+    raise AssertionError("reset comes before step")

@@ -1,0 +1,205 @@
+"""Which family makes an environment of a given name, and how it becomes batched. Knows no environment.
+
+Families that come with the package are imported when one of their environments is asked for; `register_env` adds others.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sample_factory.envs.batching import batch_envs
+from sample_factory.envs.contract import BatchedEnv
+
+MakeEnv = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class EnvFamily:
+    """All environments whose name starts with `prefix`."""
+
+    prefix: str
+    make: MakeEnv
+    """`make(full_env_name, cfg, env_config, render_mode=None)`: a gymnasium Env or VectorEnv, a BatchedEnv, or a multi-agent
+    environment. `cfg` has all options as attributes; `env_config` is an `EnvConfig`, or None for one environment to look at.
+    `render_mode` is passed only if the function takes it."""
+    options: type | None = None
+    """Dataclass of the options that this family adds."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Option values that are better for this family than the general defaults."""
+    extra: str | None = None
+    """The extra of this package that installs what the family needs."""
+    names: Callable[[], list[str]] | None = None
+    """Names to suggest when one is not known."""
+    defaults_for: Callable[[str], Mapping[str, Any]] | None = None
+    """Replaces `defaults` where they depend on the full environment name."""
+
+    def default_overrides(self, full_env_name: str) -> dict[str, Any]:
+        """The option values that this family prefers for one environment."""
+        return dict(self.defaults if self.defaults_for is None else self.defaults_for(full_env_name))
+
+
+class EnvConfig(dict[str, Any]):
+    """What a factory is told about the place of its environment, as keys and as attributes.
+
+    `worker_index`, `vector_index` (number within the group), `env_id` (unique in the run) and `num_envs`: how many
+    environments the group has, all of which a factory of natively batched environments makes at once.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+@dataclass(frozen=True)
+class _BuiltIn:
+    location: str  # module:attribute
+    extra: str | None = None
+
+    def load(self) -> EnvFamily:
+        module, attribute = self.location.split(":")
+        family = getattr(importlib.import_module(module), attribute)
+        assert isinstance(family, EnvFamily)
+        return family
+
+
+_BUILT_IN = {
+    "doom_": _BuiltIn("sample_factory.envs.doom.family:FAMILY", extra="vizdoom"),
+    "gym_": _BuiltIn("sample_factory.envs.gymnasium_family:FAMILY"),
+    "tmaze_": _BuiltIn("sample_factory.envs.tmaze:FAMILY"),
+}
+_registered: dict[str, EnvFamily] = {}
+
+
+def register_env(
+    name: str, make_env_func: MakeEnv, options: type | None = None, defaults: Mapping[str, Any] | None = None
+) -> None:
+    """Make `--env=<name>...` known: an exact name or a prefix. The longest one that matches wins; a second call replaces the first.
+
+    Worker processes import the function by module and name, so it must be at the top level of a module (the script included).
+    """
+    register_family(EnvFamily(name, make_env_func, options, dict(defaults or {})))
+
+
+def register_family(family: EnvFamily) -> None:
+    """Like `register_env`, with everything that a family can say about itself."""
+    if not family.prefix:
+        raise ValueError("an environment name must not be empty")
+    _registered[family.prefix] = family
+
+
+def resolve(full_env_name: str) -> EnvFamily:
+    """The family of an environment.
+
+    Raises:
+        ValueError: no family has this name, or a package that the family needs is not installed.
+    """
+    matches = [prefix for prefix in (*_BUILT_IN, *_registered) if full_env_name.startswith(prefix)]
+    if not matches:
+        raise ValueError(unknown_name(f"unknown environment {full_env_name!r}", full_env_name, known_names()))
+    prefix = max(matches, key=len)
+    if prefix in _registered:
+        return _registered[prefix]
+    built_in = _BUILT_IN[prefix]
+    try:
+        return built_in.load()
+    except ModuleNotFoundError as error:
+        raise _missing_package(full_env_name, error, built_in.extra) from error
+
+
+def create_env(
+    full_env_name: str, cfg: Any, env_config: EnvConfig | None = None, render_mode: str | None = None
+) -> Any:
+    """Make one environment, or a natively batched group, as its family makes it.
+
+    Raises:
+        ValueError: as `resolve`, or what the family has to say about the name and the options.
+    """
+    family = resolve(full_env_name)
+    arguments: dict[str, Any] = {"render_mode": render_mode} if _takes_render_mode(family.make) else {}
+    if render_mode is not None and not arguments:
+        raise ValueError(f"the function that makes {full_env_name!r} takes no render_mode, so it cannot be shown")
+    try:
+        return family.make(full_env_name, cfg, env_config, **arguments)
+    except ModuleNotFoundError as error:
+        raise _missing_package(full_env_name, error, family.extra) from error
+
+
+def make_batched(
+    full_env_name: str, cfg: Any, num_envs: int, worker_index: int = 0, first_env_id: int = 0
+) -> BatchedEnv:
+    """Make the environments of one group; environment i of the group is number `first_env_id` + i of the run.
+
+    Raises:
+        ValueError: as `create_env`, or what was made cannot be batched.
+    """
+
+    def make(i: int) -> Any:
+        place = EnvConfig(worker_index=worker_index, vector_index=i, env_id=first_env_id + i, num_envs=num_envs)
+        return create_env(full_env_name, cfg, place)
+
+    return batch_envs(full_env_name, make, num_envs)
+
+
+def snapshot() -> tuple[EnvFamily, ...]:
+    """The registrations of this process, to be sent to another one.
+
+    Raises:
+        ValueError: a function cannot be found by name in another process.
+    """
+    for family in _registered.values():
+        try:
+            pickle.dumps(family)
+        except Exception as error:
+            raise ValueError(
+                f"environment {family.prefix!r} cannot be made in worker processes: its function and options must be defined "
+                f"at the top level of a module, not as a lambda or inside another function ({error})"
+            ) from error
+    return tuple(_registered.values())
+
+
+def restore(families: tuple[EnvFamily, ...]) -> None:
+    """Add the registrations of another process."""
+    for family in families:
+        register_family(family)
+
+
+def known_names() -> list[str]:
+    """Everything that can be suggested: registered names and the names that families list."""
+    families = list(_registered.values())
+    names = [*_registered]
+    for prefix, built_in in _BUILT_IN.items():
+        try:
+            families.append(built_in.load())
+        except ImportError:  # a suggestion is no reason to ask for a package
+            names.append(prefix)
+    for family in families:
+        names += family.names() if family.names is not None else [family.prefix]
+    return sorted(set(names))
+
+
+def unknown_name(message: str, name: str, candidates: list[str]) -> str:
+    """One line: the message, and the candidates nearest to `name`."""
+    lowered = {candidate.lower(): candidate for candidate in candidates}
+    nearest = [lowered[match] for match in difflib.get_close_matches(name.lower(), list(lowered), n=3, cutoff=0.5)]
+    return f"{message}; did you mean {', '.join(nearest)}?" if nearest else message
+
+
+def _takes_render_mode(make: MakeEnv) -> bool:
+    try:
+        parameters = inspect.signature(make).parameters
+    except (TypeError, ValueError):
+        return False
+    return "render_mode" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def _missing_package(full_env_name: str, error: ModuleNotFoundError, extra: str | None) -> ValueError:
+    command = f"pip install 'sample-factory[{extra}]'" if extra else f"pip install {error.name}"
+    return ValueError(f"environment {full_env_name!r} needs the package {error.name!r}: {command}")
