@@ -1,7 +1,7 @@
 """The checkpoint folder of one policy: atomic saves, loading that survives damage. Does not know what a state means.
 
 Every file appears under its final name only when all of its bytes are on the disk, so a crash at any moment leaves the
-earlier files as they were. The one temporary file has a fixed name: the next save overwrites what a killed process left.
+earlier files as they were. The temporary file has one fixed name: the next save overwrites what a killed one left.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class CheckpointStore:
         return path
 
     def save_best(self, state: State, train_step: int, env_steps: int, metric: str, value: float) -> Path | None:
-        """Write the best checkpoint and delete the previous one; does nothing and gives None if `value` is not better."""
+        """Write the best checkpoint and delete the previous one; None, doing nothing, if `value` is not better."""
         best_value = self.best_value(metric)
         if not math.isfinite(value) or (best_value is not None and value <= best_value):
             return None
@@ -134,7 +134,7 @@ class CheckpointStore:
         return sorted(path for path in self._files() if _BEST.fullmatch(path.name))
 
     def _set_unreadable_aside(self) -> None:
-        """Rename what `load_latest` skipped: with a higher train step than the new checkpoints it would outlive them."""
+        """Rename what `load_latest` skipped: with a higher train step than new checkpoints it would outlive them."""
         for path in self._unreadable:
             _rename_quietly(path, path.with_name(path.name + ".damaged"))
         self._unreadable.clear()

@@ -1,0 +1,41 @@
+"""Averages over the last episodes of each policy. Does not know where they are shown."""
+
+from __future__ import annotations
+
+import numbers
+from collections import deque
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Spread(NamedTuple):
+    """A window of values in three numbers."""
+
+    mean: float
+    min: float
+    max: float
+
+
+class EpisodeStats:
+    """The last `window` episodes of one policy, by name of the statistic."""
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._values: dict[str, deque[float]] = {}
+
+    def add(self, values: Mapping[str, object]) -> None:
+        """Add one episode; what is not a number is ignored, because environments put anything into their statistics."""
+        for name, value in values.items():
+            if isinstance(value, (numbers.Real, np.bool_)):
+                self._values.setdefault(name, deque(maxlen=self._window)).append(float(value))
+
+    def spread(self, name: str) -> Spread | None:
+        """Mean, minimum and maximum of one statistic; None before its first episode."""
+        values = self._values.get(name)
+        return Spread(sum(values) / len(values), min(values), max(values)) if values else None
+
+    def names(self) -> list[str]:
+        """Statistics seen so far."""
+        return list(self._values)
