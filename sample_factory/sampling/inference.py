@@ -33,20 +33,20 @@ class Inference:
         self._policy_id = policy_id
         self._weights = Weights(arena, policy_id)
         self._flat = np.empty(description.num_weights, np.float32)
-        self._version = 0
+        self._publication, self._version = 0, 0
         self._obs = {name: np.empty((max_rows, *key.shape), key.dtype) for name, key in schema.keys.items()}
         self._state = np.empty((max_rows, schema.state_size), np.float32)
 
     @property
     def has_weights(self) -> bool:
         """Whether the learner has published anything yet."""
-        return self._weights.version > 0
+        return self._weights.publication > 0
 
     # hot path
     def refresh(self) -> None:
         """Load the newest weights if there are newer ones."""
-        if self._weights.version != self._version:
-            self._version = self._weights.read_into(self._flat)
+        if self._weights.publication != self._publication:
+            self._publication, self._version = self._weights.read_into(self._flat)
             self._policy.load(self._flat)
 
     # hot path

@@ -10,6 +10,7 @@ from sample_factory.sampling.blocks import BlockSchema, block_view
 from sample_factory.sampling.inference import ActRequest, Inference
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.requests import RequestTable
+from sample_factory.sampling.threads import limit_threads
 from sample_factory.system.arena import Arena
 from sample_factory.system.board import Field, Slot
 from sample_factory.system.doorbell import Bell, Doorbell
@@ -72,12 +73,15 @@ class PolicyWorkerSetup:
     """What a policy worker is built from, in its own process."""
 
     def __init__(
-        self, arena: Arena, schema: BlockSchema, description: PolicyDescription, policy: int, groups: np.ndarray, slot: int, seed: int
+        self, arena: Arena, schema: BlockSchema, description: PolicyDescription, policy: int, groups: np.ndarray, slot: int, seed: int,
+        threads: int,
     ) -> None:
         self._args = (arena, schema, description, policy, groups)
-        self._slot, self._seed = slot, seed
+        self._slot, self._seed, self._threads = slot, seed, threads
 
     def build(self) -> tuple[PolicyWorker, Slot]:
         """Build it here."""
+        limit_threads(self._threads, with_torch=True)
         slot = Slot(self._args[0], self._slot)
+        slot.beat()
         return PolicyWorker(*self._args, slot, self._seed), slot

@@ -16,6 +16,7 @@ from sample_factory.sampling.inference import ActRequest, Inference
 from sample_factory.sampling.ledger import Ledger
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.requests import RequestTable
+from sample_factory.sampling.threads import limit_threads
 from sample_factory.system.arena import Arena
 from sample_factory.system.board import Field, Slot
 from sample_factory.system.doorbell import Bell, Doorbell
@@ -220,7 +221,7 @@ def run_rollout_worker(
     threads: int, reports: ReportSink,
 ) -> None:
     """Sample until told to stop."""
-    _limit_threads(threads, with_torch=bool(setup.inline))
+    limit_threads(threads, with_torch=bool(setup.inline))
     slot = Slot(setup.arena, slot_index)
     slot.beat()
     worker = setup.build(index, slot, reports)
@@ -249,16 +250,6 @@ def _ring(worker: RolloutWorker, policy_bells: list[Bell], learner_bells: list[B
         worker.handed_over.clear()
         for bell in learner_bells:
             bell.ring()
-
-
-def _limit_threads(threads: int, with_torch: bool) -> None:
-    if with_torch:
-        import torch
-
-        torch.set_num_threads(threads)
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(threads)
 
 
 def _seed(*words: int) -> int:

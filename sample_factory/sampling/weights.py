@@ -6,50 +6,52 @@ import numpy as np
 
 from sample_factory.system.arena import Arena, ArraySpec
 
-_WRITING, _PUBLISHED = 0, 1
+_WRITING, _PUBLISHED, _VERSIONS = 0, 1, 2  # cells 2 and 3: the version in slot 0 and in slot 1
 _MAX_TRIES = 1000
 
 
 def weights_specs(num_policies: int, size: int) -> dict[str, ArraySpec]:
-    """Arrays that the weights of every policy need in the arena: two slots and a pair of counters each."""
+    """Arrays that the weights of every policy need in the arena: two slots and a few counters each."""
     return {
         "weights": ArraySpec((num_policies, 2, size), np.float32),
-        "weights/versions": ArraySpec((num_policies, 8), np.int64),
+        "weights/counters": ArraySpec((num_policies, 8), np.int64),
     }
 
 
 class Weights:
-    """The published weights of one policy; version 0 means that nothing has been published."""
+    """The published weights of one policy.
+
+    A *publication* is counted from 1 up and tells the slot; the *version* is the learner's number of updates.
+    """
 
     def __init__(self, arena: Arena, policy: int) -> None:
         self._slots = arena["weights"][policy]
-        self._versions = arena["weights/versions"][policy]
+        self._counters = arena["weights/counters"][policy]
 
     @property
-    def version(self) -> int:
-        """Newest complete version."""
-        return int(self._versions[_PUBLISHED])
+    def publication(self) -> int:
+        """How often weights were published; 0 before the first time."""
+        return int(self._counters[_PUBLISHED])
 
     def slot_to_write(self) -> np.ndarray:
-        """Where the next version is to be written; `publish` makes it the newest."""
-        self._versions[_WRITING] = self._versions[_PUBLISHED] + 1
-        return self._slots[self._versions[_WRITING] % 2]
+        """Where the next weights are to be written; `publish` makes them the newest."""
+        self._counters[_WRITING] = self._counters[_PUBLISHED] + 1
+        slot: np.ndarray = self._slots[self._counters[_WRITING] % 2]
+        return slot
 
-    def publish(self) -> int:
-        """The slot is complete; returns its version."""
-        self._versions[_PUBLISHED] = self._versions[_WRITING]
-        return self.version
+    def publish(self, version: int) -> None:
+        """The slot is complete."""
+        publication = self._counters[_WRITING]
+        self._counters[_VERSIONS + publication % 2] = version
+        self._counters[_PUBLISHED] = publication
 
-    def restart_at(self, version: int) -> None:
-        """Set the version counter before the first publication (a resumed run goes on counting)."""
-        self._versions[:2] = version
-
-    def read_into(self, out: np.ndarray) -> int:
-        """Copy the newest version into `out` [size] float32 and return its number; never torn."""
+    def read_into(self, out: np.ndarray) -> tuple[int, int]:
+        """Copy the newest weights into `out` [size] float32; returns publication and version. Never torn."""
         for _ in range(_MAX_TRIES):
-            version = self.version
-            out[:] = self._slots[version % 2]
-            # The writer uses the other slot for version + 1; only at version + 2 does it come back to this one.
-            if self._versions[_WRITING] <= version + 1:
-                return version
+            publication = self.publication
+            version = int(self._counters[_VERSIONS + publication % 2])
+            out[:] = self._slots[publication % 2]
+            # The writer uses the other slot for the next publication; only at the one after it comes back to this slot.
+            if self._counters[_WRITING] <= publication + 1:
+                return publication, version
         raise RuntimeError("weights were rewritten faster than they can be copied")

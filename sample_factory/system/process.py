@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import faulthandler
-import logging
+import importlib
 import multiprocessing
 import os
 import signal
@@ -22,6 +22,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from sample_factory.system.logs import LOG_FILE_NAME, configure_worker_logging
 from sample_factory.system.reports import ReportWriter
 
 _PR_SET_PDEATHSIG = 1
@@ -36,12 +37,10 @@ class ProcessSettings:
     """CPU cores it is pinned to; empty for all."""
     niceness: int = 0
     """Added to the niceness of the supervisor."""
-    threads: int = 1
-    """Threads for numerical libraries (the child's target applies it to torch itself)."""
     environment: dict[str, str] = field(default_factory=dict)
     """Environment variables set before the target is imported."""
-    log_file: str | None = None
-    """Where the stack is dumped when the supervisor asks for it."""
+    experiment_dir: str | None = None
+    """Where it logs, and dumps its stacks when the supervisor asks for them."""
 
 
 def prepare_start_method(preload: Iterable[str]) -> multiprocessing.context.ForkServerContext:
@@ -72,14 +71,22 @@ def start_child(
     return process
 
 
+def start_by_name(target: str, *args: Any) -> None:
+    """Import `module:function` here, in the child, and call it: its imports never burden the process that starts it."""
+    module, name = target.split(":")
+    getattr(importlib.import_module(module), name)(*args)
+
+
 def _child_main(target: Callable[..., None], args: tuple[Any, ...], settings: ProcessSettings, reports: ReportWriter) -> None:
     _follow_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides when the run ends
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if settings.log_file:
-        log = Path(settings.log_file).open("a")  # noqa: SIM115 - lives as long as the process
-        faulthandler.register(signal.SIGUSR1, file=log, all_threads=True)
-        _log_to(settings.log_file)
+    if settings.experiment_dir is not None:
+        folder = Path(settings.experiment_dir)
+        # Failures reach the terminal through the supervisor, which prints the report of a dying child.
+        configure_worker_logging(folder, to_stderr=False)
+        stacks = (folder / LOG_FILE_NAME).open("a")  # noqa: SIM115 - lives as long as the process
+        faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
     os.environ.update(settings.environment)
     if settings.niceness:
         os.nice(settings.niceness)
@@ -88,15 +95,11 @@ def _child_main(target: Callable[..., None], args: tuple[Any, ...], settings: Pr
     try:
         target(*args, reports)
     except BaseException as error:
-        reports.send("failure", error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
+        # A ValueError is something that a user can mend and that no restart will.
+        kind = "fatal" if isinstance(error, ValueError) else "failure"
+        reports.send(kind, error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
         sys.stdout.flush()
         os._exit(_HARD_EXIT)
-
-
-def _log_to(path: str) -> None:
-    handler = logging.FileHandler(path)
-    handler.setFormatter(logging.Formatter("[%(asctime)s][%(process)d] %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
 
 
 def _follow_parent() -> None:

@@ -125,6 +125,8 @@ class Supervisor:
             if report.kind == "failure":
                 component.first_error = component.first_error or report.data["traceback"]
                 log.error("%s failed: %s\n%s", component.name, report.data["error"], report.data["traceback"])
+            elif report.kind == "fatal":
+                raise ComponentFailedError(f"{report.data['traceback']}\n{component.name} failed: {report.data['error']}")
         return reports
 
     def _replace(self, component: Component, reports: list[Report]) -> None:

@@ -1,0 +1,86 @@
+"""Finding out, before anything starts, what environment and model look like, and whether they work. Knows no arena.
+
+This happens in a process of its own that is then thrown away: the main process stays small, and an environment that crashes the
+interpreter gives an error message instead of ending everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sample_factory.algorithms.appo.plan import Machine
+from sample_factory.config.config import Config
+from sample_factory.config.values import namespace
+from sample_factory.envs import registry
+from sample_factory.rl.spaces import ActionLayout, KeySpec
+from sample_factory.sampling.policy import PolicyDescription
+from sample_factory.system.cores import available_cores, has_native_bfloat16
+
+_LARGE_HIDDEN_SIZE = 256
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What the plan and the arena need to know."""
+
+    keys: dict[str, KeySpec]
+    actions: ActionLayout
+    agents_per_env: int
+    machine: Machine
+    worth_bfloat16: bool
+    """Whether the network is large enough for bfloat16 to pay."""
+
+
+def describe_env(config: Config, registrations: Sequence[registry.EnvFamily]) -> RunFacts:
+    """Make one environment, try it, and look at the machine.
+
+    Raises:
+        ValueError: the environment or its observations are not what they claim to be.
+    """
+    from sample_factory.envs.validate import describe
+
+    registry.restore(tuple(registrations))
+    env = describe(config.run.env, namespace(config))
+    has_images = any(key.kind == "image" for key in env.keys.values())
+    device = find_device(config.run.device)
+    return RunFacts(
+        keys=env.keys,
+        actions=env.actions,
+        agents_per_env=env.num_agents,
+        machine=Machine(available_cores(), device, device == "cuda" or has_native_bfloat16()),
+        worth_bfloat16=has_images or config.model.hidden_size >= _LARGE_HIDDEN_SIZE,
+    )
+
+
+def find_device(wanted: str) -> Literal["cpu", "cuda"]:
+    """The torch device for `--device`; a machine without a usable GPU falls back to the CPU."""
+    if wanted == "cpu":
+        return "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def describe_model(config: Config, facts: RunFacts, bfloat16: bool, checkpoints: Sequence[Path]) -> PolicyDescription:
+    """Build the model once, and compare it with the checkpoints that the run would continue from.
+
+    Raises:
+        ValueError: the model cannot be built, or a checkpoint is of another architecture.
+    """
+    from sample_factory.algorithms.appo.policy import ModelSpec, describe_policy
+    from sample_factory.system.checkpoints import CheckpointError, CheckpointStore, describe_mismatch
+
+    spec = ModelSpec(facts.keys, facts.actions, config.model)
+    for directory in checkpoints:
+        try:
+            found = CheckpointStore(directory, keep=1).load_latest()
+        except CheckpointError as error:
+            raise ValueError(str(error)) from None
+        if found is not None:
+            mismatch = describe_mismatch(spec.build().state_dict(), found[0]["model"])
+            if mismatch:
+                raise ValueError(f"{found[1]} is of another architecture: {mismatch}; use --restart_behavior=restart to start over")
+    return describe_policy(spec, facts.machine.device, bfloat16)

@@ -1,0 +1,237 @@
+"""The learner as a component: takes blocks, trains, publishes weights, saves checkpoints. Knows no mathematics."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sample_factory.algorithms.appo.batch import Batch, Batcher
+from sample_factory.algorithms.appo.learner import Learner
+from sample_factory.algorithms.appo.policy import ModelSpec
+from sample_factory.config.checkpoint import CheckpointConfig
+from sample_factory.config.learning import LearningConfig
+from sample_factory.config.model import ModelConfig
+from sample_factory.models.flat import flatten_into, load_flat
+from sample_factory.rl.spaces import ActionLayout, KeySpec
+from sample_factory.sampling.blocks import BlockSchema, block_view
+from sample_factory.sampling.ledger import Ledger
+from sample_factory.sampling.rollout_worker import ReportSink
+from sample_factory.sampling.weights import Weights
+from sample_factory.system.arena import Arena
+from sample_factory.system.board import Field, Slot
+from sample_factory.system.checkpoints import CheckpointError, CheckpointStore
+from sample_factory.system.doorbell import Bell, Doorbell
+from sample_factory.system.every import Every
+
+log = logging.getLogger(__name__)
+
+_STATISTICS_SEC = 5.0
+_TRAIN_STEP, _ENV_STEPS, _SAMPLES = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class LearnerSetup:
+    """What the learner of one policy is built from; picklable."""
+
+    arena: Arena
+    schema: BlockSchema
+    model: ModelSpec
+    learning: LearningConfig
+    checkpoint: CheckpointConfig
+    directory: Path
+    """Checkpoint folder of the policy."""
+    policy: int
+    iteration_rows: int
+    release_early: bool
+    device: str
+    bfloat16: bool
+    threads: int
+    seed: int
+    target_frames: int
+    """Frames after which it trains no more."""
+
+
+class LearnerWorker:
+    """One policy's learner; never waits by itself."""
+
+    def __init__(self, setup: LearnerSetup, slot: Slot, reports: ReportSink, on_release: Callable[[int], None]) -> None:
+        """
+        Args:
+            on_release: told every block that may be filled again.
+        """
+        arena, schema = setup.arena, setup.schema
+        self._setup, self._slot, self._reports = setup, slot, reports
+        self._progress = arena["learner/progress"][setup.policy]
+        self._objective = arena["learner/objective"]
+        self._weights = Weights(arena, setup.policy)
+        self._store = CheckpointStore(setup.directory, setup.checkpoint.keep_checkpoints)
+        torch.manual_seed(setup.seed)
+        device = torch.device(setup.device)
+        model = setup.model.build().to(device)
+        self._learner = Learner(model, setup.model.actions, setup.learning, schema.rollout, setup.bfloat16, setup.seed)
+        ledger = Ledger(arena)
+        ledger.reclaim_learning(setup.policy)  # a predecessor may have died with blocks in its hands
+        self._batcher = Batcher(
+            ledger, {index: block_view(arena, schema, index) for index in range(schema.num_blocks)}, schema, setup.policy,
+            setup.iteration_rows, setup.learning.max_policy_lag, device, setup.release_early, on_release,
+        )
+        self._statistics_due = Every(_STATISTICS_SEC)
+        self._save_due = Every(setup.checkpoint.save_every_sec)
+        self._milestone_due = Every(setup.checkpoint.save_milestones_sec) if setup.checkpoint.save_milestones_sec > 0 else None
+        self._best_due = Every(setup.checkpoint.save_best_every_sec)
+        self._saved_step = -1
+        self._has_reported = False
+        self.checkpointed = False
+        """Whether the last `advance` saved because of the number of updates."""
+        self._restore()
+        self._publish()
+
+    @property
+    def train_step(self) -> int:
+        """Updates so far."""
+        return self._learner.train_step
+
+    @property
+    def env_steps(self) -> int:
+        """Simulator frames that went into training so far."""
+        return int(self._progress[_ENV_STEPS])
+
+    @property
+    def done(self) -> bool:
+        """Whether the policy has had all its frames."""
+        return self.env_steps >= self._setup.target_frames
+
+    # hot path
+    def advance(self) -> bool:
+        """Collect what there is and train if an iteration is complete; says whether it trained."""
+        self.checkpointed = False
+        if self.done:
+            return False
+        start = time.perf_counter()
+        batch = self._batcher.collect(self._learner.train_step)
+        collected = time.perf_counter()
+        self._slot.add(Field.BATCHING_SEC, collected - start)
+        if batch is None:
+            return False
+        with_statistics = self._statistics_due.due() or not self._has_reported
+        self._has_reported = True
+        version = self._learner.train_step
+        statistics = self._learner.train(batch, with_statistics)
+        self._progress[_ENV_STEPS] += self._batcher.frames
+        self._progress[_SAMPLES] += self._batcher.samples
+        self._batcher.frames = self._batcher.samples = 0
+        self._publish()
+        self._slot.add(Field.TRAINING_SEC, time.perf_counter() - collected)
+        self._slot.add(Field.PROGRESS, 1)
+        if with_statistics:
+            statistics |= _lag_statistics(batch, version) | {"discarded_rollouts": float(self._batcher.discarded_rows)}
+            self._report(statistics)
+        self._batcher.release()
+        self._save_if_due()
+        return True
+
+    def _report(self, statistics: dict[str, float]) -> None:
+        self._reports.send(
+            "train", policy=self._setup.policy, train_step=self.train_step, env_steps=self.env_steps, statistics=statistics
+        )
+
+    def _publish(self) -> None:
+        flatten_into(self._learner.model, torch.from_numpy(self._weights.slot_to_write()))
+        self._progress[_TRAIN_STEP] = self._learner.train_step
+        self._weights.publish(self._learner.train_step)
+
+    def _restore(self) -> None:
+        """Continue from the newest checkpoint; after a predecessor's death, with the weights that it published last."""
+        found = self._store.load_latest(self._setup.device)
+        if found is not None:
+            state, path = found
+            self._learner.load_state_dict(state)
+            self._saved_step = self._learner.train_step
+            log.info("policy %d continues from %s", self._setup.policy, path)
+        if self._weights.publication:
+            flat = np.empty(self._weights.slot_to_write().shape, np.float32)
+            _, self._learner.train_step = self._weights.read_into(flat)
+            load_flat(self._learner.model, torch.from_numpy(flat))
+        elif found is not None:
+            self._progress[_ENV_STEPS] = found[0]["env_steps"]
+            self._progress[_SAMPLES] = found[0]["samples"]
+
+    def _save_if_due(self) -> None:
+        options, step = self._setup.checkpoint, self.train_step
+        self.checkpointed = bool(options.save_every_updates) and step % options.save_every_updates == 0
+        if self.checkpointed or self._saved_step < 0 or self._save_due.due():
+            self.save()
+        if self._best_due.due() and self.env_steps >= options.save_best_after:
+            self._save_best()
+
+    def save(self) -> None:
+        """Write a checkpoint unless this update is saved already; a failure is shown, and training goes on."""
+        if self._saved_step == self.train_step:
+            return
+        self._saved_step = self.train_step
+        try:
+            self._store.save(self._state(), self.train_step, self.env_steps)
+            if self._milestone_due is not None and self._milestone_due.due():
+                self._store.milestone()
+        except CheckpointError as error:
+            self._reports.send("problem", text=str(error))
+
+    def _save_best(self) -> None:
+        value = float(self._objective[self._setup.policy])
+        metric = self._setup.checkpoint.save_best_metric
+        best = self._store.best_value(metric)
+        if not np.isfinite(value) or (best is not None and value <= best):
+            return
+        try:
+            self._store.save_best(self._state(), self.train_step, self.env_steps, metric, value)
+        except CheckpointError as error:
+            self._reports.send("problem", text=str(error))
+
+    def _state(self) -> dict[str, Any]:
+        return self._learner.state_dict() | {"env_steps": self.env_steps, "samples": int(self._progress[_SAMPLES])}
+
+
+def _lag_statistics(batch: Batch, version: int) -> dict[str, float]:
+    """How many updates old the experience was, `train/version_diff_*`."""
+    chosen = batch.versions[batch.valid]
+    lag = version - chosen.float() if len(chosen) else torch.zeros(1)
+    return {"version_diff_avg": float(lag.mean()), "version_diff_min": float(lag.min()), "version_diff_max": float(lag.max())}
+
+
+def make_setup(keys: dict[str, KeySpec], actions: ActionLayout, model_config: ModelConfig, **arguments: Any) -> LearnerSetup:
+    """A setup from values that a process without torch can hold."""
+    return LearnerSetup(model=ModelSpec(keys, actions, model_config), **arguments)
+
+
+def run_learner_from(
+    arguments: dict[str, Any], slot_index: int, doorbell: Doorbell, rollout_bells: list[Bell], reports: ReportSink
+) -> None:
+    """`run_learner` with the arguments of `make_setup`."""
+    run_learner(make_setup(**arguments), slot_index, doorbell, rollout_bells, reports)
+
+
+def run_learner(setup: LearnerSetup, slot_index: int, doorbell: Doorbell, rollout_bells: list[Bell], reports: ReportSink) -> None:
+    """Train until told to stop, then save."""
+    torch.set_num_threads(setup.threads)
+    slot = Slot(setup.arena, slot_index)
+    slot.beat()
+    blocks_per_worker = setup.schema.blocks_per_group * setup.schema.groups_per_worker
+    learner = LearnerWorker(setup, slot, reports, lambda block: rollout_bells[block // blocks_per_worker].ring())
+    for bell in rollout_bells:
+        bell.ring()  # there are weights now
+    slot.row[Field.READY] = 1
+    while not slot.stopping:
+        slot.beat()
+        if not learner.advance():
+            start = time.perf_counter()
+            doorbell.wait(1.0)
+            slot.add(Field.WAIT_EXPERIENCE_SEC, time.perf_counter() - start)
+    if learner.train_step > 0:
+        learner.save()

@@ -1,0 +1,109 @@
+"""Putting a run together: what is in the arena, and which component gets what. Starts nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sample_factory.algorithms.appo.describe import RunFacts
+from sample_factory.algorithms.appo.plan import Plan
+from sample_factory.config.config import Config
+from sample_factory.config.values import namespace
+from sample_factory.envs.registry import EnvFamily
+from sample_factory.sampling.blocks import BlockSchema
+from sample_factory.sampling.environments import GroupEnvironments
+from sample_factory.sampling.ledger import ledger_specs
+from sample_factory.sampling.policy import PolicyDescription
+from sample_factory.sampling.requests import request_specs
+from sample_factory.sampling.rollout_worker import RolloutSetup
+from sample_factory.sampling.weights import weights_specs
+from sample_factory.system.arena import Arena, ArraySpec
+from sample_factory.system.board import board_specs
+
+ENV_STEPS = 1
+"""Column of `learner/progress` with the frames of each policy."""
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Everything that components share."""
+
+    config: Config
+    folder: Path
+    plan: Plan
+    facts: RunFacts
+    schema: BlockSchema
+    policy: PolicyDescription
+    arena: Arena
+    seed: int
+
+    @property
+    def num_policies(self) -> int:
+        """Policies, each with its learner."""
+        return self.config.sampling.num_policies
+
+    @property
+    def num_policy_workers(self) -> int:
+        """Policy worker processes of the whole run."""
+        return 0 if self.plan.inline else self.num_policies * self.config.sampling.policy_workers_per_policy
+
+    def groups_of_policy_worker(self, index: int) -> np.ndarray:
+        """Groups that policy worker `index` of its policy serves: every K-th one."""
+        return np.arange(index, self.schema.num_groups, self.config.sampling.policy_workers_per_policy)
+
+    def rollout_setup(self, registrations: Sequence[EnvFamily], seed: int) -> RolloutSetup:
+        """The setup of every rollout worker."""
+        plan, config = self.plan, self.config
+        environments = GroupEnvironments(
+            config.run.env, namespace(config), tuple(registrations), plan.envs_per_group, plan.groups_per_worker
+        )
+        return RolloutSetup(
+            arena=self.arena,
+            schema=self.schema,
+            make_env=environments,
+            env_name=config.run.env,
+            consumers=() if config.sampling.sampler_only else tuple(range(self.num_policies)),
+            inline={policy: self.policy for policy in range(self.num_policies)} if plan.inline else {},
+            seed=seed,
+        )
+
+
+def checkpoint_folder(folder: Path, policy: int) -> Path:
+    """Where the checkpoints of a policy are."""
+    return folder / f"checkpoint_p{policy}"
+
+
+def wire(config: Config, folder: Path, plan: Plan, facts: RunFacts, policy: PolicyDescription, seed: int) -> Wiring:
+    """Allocate the arena of a run."""
+    schema = BlockSchema(
+        num_workers=plan.num_workers,
+        groups_per_worker=plan.groups_per_worker,
+        blocks_per_group=plan.blocks_per_group,
+        rows=plan.rows,
+        rollout=config.sampling.rollout,
+        state_interval=_state_interval(config),
+        state_size=policy.state_size,
+        keys=facts.keys,
+        actions=facts.actions,
+        recorded=policy.recorded,
+    )
+    num_policies = config.sampling.num_policies
+    num_components = plan.num_workers + num_policies * (1 + config.sampling.policy_workers_per_policy)
+    specs: dict[str, ArraySpec] = dict(schema.specs)
+    specs |= ledger_specs(schema.num_blocks, num_policies)
+    specs |= request_specs(schema.num_groups, num_policies)
+    specs |= weights_specs(num_policies, policy.num_weights)
+    specs |= {"learner/progress": ArraySpec((num_policies, 8), np.int64), "learner/objective": ArraySpec((num_policies,), np.float64)}
+    specs |= board_specs(num_components)
+    arena = Arena.create(specs)
+    arena["learner/objective"][:] = np.nan  # nothing measured yet
+    return Wiring(config, folder, plan, facts, schema, policy, arena, seed)
+
+
+def _state_interval(config: Config) -> int:
+    """Recurrent state is needed where backpropagation starts: once a rollout with V-trace, else every `recurrence` steps."""
+    rollout, recurrence = config.sampling.rollout, config.learning.recurrence
+    return rollout if config.learning.with_vtrace or rollout % recurrence else recurrence
