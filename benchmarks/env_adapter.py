@@ -1,6 +1,6 @@
-"""What the Gymnasium adapter adds to an environment: microseconds per CartPole step, in a plain loop and through the adapter.
+"""What the Gymnasium adapter adds to an environment: microseconds per CartPole step, plain and through the adapter.
 
-Both are run in turn and the medians are compared, so that a busy machine disturbs both alike. Knows no trajectory blocks.
+Both are run in turn and the medians are compared, so that a busy machine disturbs both alike. Knows no sampler.
 
     python benchmarks/env_adapter.py [num_envs]
 """
@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import gymnasium as gym
 import numpy as np
 
-from sample_factory.envs.contract import StepArrays
+from sample_factory.envs.contract import StepArrays, new_step_arrays
 from sample_factory.envs.observations import zero_rows
 from sample_factory.envs.registry import make_batched
 
@@ -49,9 +49,12 @@ def main(num_envs: int) -> None:
     for i, env in enumerate(bare):
         env.reset(seed=i)
     batched = make_batched("gym_CartPole-v1", SimpleNamespace(), num_envs)
-    blocks = {name: np.zeros((num_envs, 33, *array.shape[1:]), array.dtype) for name, array in zero_rows(batched.keys, num_envs).items()}
+    blocks = {
+        name: np.zeros((num_envs, 33, *array.shape[1:]), array.dtype)
+        for name, array in zero_rows(batched.keys, num_envs).items()
+    }
     out = {name: block[:, 5] for name, block in blocks.items()}
-    result = StepArrays(*(np.zeros(num_envs, kind) for kind in (np.float32, bool, bool, bool, bool, np.int32)))
+    result = new_step_arrays(num_envs)
     batched.reset(0, out)
     seconds: dict[str, list[float]] = {"plain loop": [], "adapter": []}
     for _ in range(ROUNDS):

@@ -30,11 +30,18 @@ class StepArrays(NamedTuple):
     frames: np.ndarray  # int32, simulator ticks of this step (0 on reset steps)
 
 
+def new_step_arrays(num_rows: int) -> StepArrays:
+    """Step arrays of one's own, for tests and for single environments."""
+    dtypes = (np.float32, np.bool_, np.bool_, np.bool_, np.bool_, np.int32)
+    return StepArrays(*(np.zeros(num_rows, dtype) for dtype in dtypes))
+
+
 class EpisodeInfo(NamedTuple):
     """What an environment had to say when the episode of a row ended."""
 
     row: int
     info: Mapping[str, Any]  # Gymnasium's info of the last step; `true_objective`/`true_reward` and `episode_extra_stats` are read
+    lost_reward: float = 0.0  # reward of a last step that is marked invalid: for statistics, not for learning
 
 
 class BatchedEnv(Protocol):

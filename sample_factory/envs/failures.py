@@ -1,14 +1,20 @@
-"""How often an environment may fail before the run has to know. Knows nothing about what an environment is."""
+"""Replaces environments that raise, and counts how often that may happen. Knows nothing of what they do."""
 
 from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Outcome = TypeVar("Outcome")
 
 log = logging.getLogger(__name__)
 
 MAX_FAILURES = 10
 GOOD_STEPS = 100
+# Gives the seeds of new environments a range of their own, far from `seed + number of the environment`.
+_SEED_STRIDE = 1_000_003
 
 
 class EnvFailedError(RuntimeError):
@@ -24,6 +30,33 @@ class FailureBudget:
         self._streaks = [0] * num_envs
         self._last_steps = [0] * num_envs
         self._first_tracebacks = [""] * num_envs
+
+    def recover(
+        self,
+        env: int,
+        step: int,
+        seed: int | None,
+        close: Callable[[], object],
+        restart: Callable[[int | None], Outcome],
+    ) -> Outcome:
+        """Replace environment `env`; called while its exception is being handled, to count and report that one.
+
+        Args:
+            env: number of the environment within its group.
+            step: the adapter's step number.
+            seed: what the environment was seeded with at first.
+            close: closes the broken environment, as far as that is possible.
+            restart: makes a new one and starts an episode with the given fresh seed; its result is returned.
+
+        Raises:
+            EnvFailedError: the budget of this environment is spent.
+        """
+        self.record(env, step)
+        close()
+        try:
+            return restart(None if seed is None else seed + _SEED_STRIDE * self.num_failures)
+        except Exception:
+            return self.recover(env, step, seed, close, restart)
 
     def record(self, env: int, step: int) -> None:
         """Count the exception being handled, raised by environment `env` at the adapter's step number `step`.
@@ -45,3 +78,11 @@ class FailureBudget:
                 f"environment {self._name} number {env} failed {MAX_FAILURES} times with fewer than {GOOD_STEPS} steps "
                 f"in between; the first failure was:\n{self._first_tracebacks[env]}"
             )
+
+
+def close_quietly(env: Any) -> None:
+    """Close an environment that may be the very one that has just failed."""
+    try:
+        env.close()
+    except Exception:
+        log.debug("Closing an environment failed", exc_info=True)

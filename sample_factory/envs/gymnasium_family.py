@@ -46,7 +46,7 @@ def parse_env_kwargs(text: str) -> dict[str, Any]:
 def make_gymnasium_env(
     full_env_name: str, cfg: Any, env_config: Mapping[str, Any] | None, render_mode: str | None = None
 ) -> gym.Env[Any, Any]:
-    """Make `gym_<id>` without the wrappers that check how it is called: the adapter calls it right, and they cost time."""
+    """Make `gym_<id>` without the wrappers that check how it is called, because they cost time."""
     frameskip = getattr(cfg, "env_frameskip", None)
     if frameskip not in (None, 1):
         raise ValueError(

@@ -1,13 +1,12 @@
-"""A list of single-agent Gymnasium environments as one batched environment. Knows no family and makes no environment itself.
+"""A list of single-agent Gymnasium environments as one batched environment. Knows no family.
 
-The per-step loop only calls the environments and collects what they return; everything else is one array operation per key.
-Wrappers that only check or count (order enforcing, passive checker, outermost time limit) are taken off, because each costs
-about as much as the whole adapter; the time limit is counted here instead, with the same outcome.
+The per-step loop only calls the environments and collects what they return; everything else is one array operation per
+key. Wrappers that only check or count (order enforcing, passive checker, outermost time limit) are taken off, because
+each costs as much as the whole adapter; the time limit is counted here instead, with the same outcome.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,16 +15,12 @@ import numpy as np
 
 from sample_factory.envs.actions import action_decoder
 from sample_factory.envs.contract import EpisodeInfo, StepArrays
-from sample_factory.envs.failures import FailureBudget
+from sample_factory.envs.failures import FailureBudget, close_quietly
 from sample_factory.envs.observations import ObservationWriter
 from sample_factory.rl.spaces import action_layout
 
-log = logging.getLogger(__name__)
-
 MakeMember = Callable[[int], gym.Env[Any, Any]]
 _NO_LIMIT = np.iinfo(np.int32).max
-# Gives the seeds of rebuilt environments a range of their own, far from `seed + number of the environment`.
-_REBUILD_SEED_STRIDE = 1_000_003
 
 
 class GymnasiumList:
@@ -96,7 +91,7 @@ class GymnasiumList:
             for step, action in zip(steps, self._decode(actions), strict=True):
                 try:
                     outcomes.append(step(action))
-                except Exception:
+                except Exception:  # noqa: PERF203 (free unless raised)
                     row = len(outcomes)
                     outcomes.append((self._rebuild(row, None), 0.0, False, False, {}))
             observations, rewards, terminated, truncated, infos = zip(*outcomes, strict=True)
@@ -107,7 +102,7 @@ class GymnasiumList:
         """Close every environment."""
         envs, self.envs = self.envs, []
         for env in envs:
-            _close_quietly(env)
+            close_quietly(env)
 
     # hot path
     def _step_rows(self, actions: Sequence[Any], out: Mapping[str, np.ndarray]) -> Any:
@@ -115,7 +110,7 @@ class GymnasiumList:
         for row, (step, action, place) in enumerate(zip(self._steps, actions, self._rows(out), strict=True)):
             try:
                 outcomes.append(step(action, place))
-            except Exception:
+            except Exception:  # noqa: PERF203
                 self._rebuild(row, place)
                 outcomes.append((0.0, False, False, {}))
         return zip(*outcomes, strict=True)
@@ -183,20 +178,16 @@ class GymnasiumList:
             return self._rebuild(i, place)
 
     def _rebuild(self, i: int, place: Mapping[str, np.ndarray] | None) -> Any:
-        """Replace environment i, which has just raised, and start an episode in the new one; returns its observation.
-
-        Called while the exception is handled, so that its traceback can be counted and reported.
-        """
-        self._budget.record(i, self._step_count)
+        """Replace environment i, which has just raised; returns the first observation of the new one."""
         self._rebuilt.append(i)
-        _close_quietly(self.envs[i])
-        seed = None if self._seed is None else self._seed + i + _REBUILD_SEED_STRIDE * self._budget.num_failures
-        try:
+
+        def restart(seed: int | None) -> Any:
             self.envs[i] = self._make_member(i)
             self._adopt(i)
             return self._call_reset(i, seed, place)
-        except Exception:
-            return self._rebuild(i, place)
+
+        seed = None if self._seed is None else self._seed + i
+        return self._budget.recover(i, self._step_count, seed, lambda: close_quietly(self.envs[i]), restart)
 
 
 def _peel(env: gym.Env[Any, Any]) -> tuple[gym.Env[Any, Any], int | None]:
@@ -210,13 +201,6 @@ def _peel(env: gym.Env[Any, Any]) -> tuple[gym.Env[Any, Any], int | None]:
             return env, limit
         assert isinstance(env, gym.Wrapper)
         env = env.env
-
-
-def _close_quietly(env: gym.Env[Any, Any]) -> None:
-    try:
-        env.close()
-    except Exception:  # it may be the very environment that has just failed
-        log.debug("Closing an environment failed", exc_info=True)
 
 
 def _not_reset(*_: Any) -> Any:

@@ -1,6 +1,6 @@
 """Which family makes an environment of a given name, and how it becomes batched. Knows no environment.
 
-Families that come with the package are imported when one of their environments is asked for; `register_env` adds others.
+Families that come with the package are imported when one of their environments is asked for; `register_env` adds more.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class EnvFamily:
 
     prefix: str
     make: MakeEnv
-    """`make(full_env_name, cfg, env_config, render_mode=None)`: a gymnasium Env or VectorEnv, a BatchedEnv, or a multi-agent
-    environment. `cfg` has all options as attributes; `env_config` is an `EnvConfig`, or None for one environment to look at.
-    `render_mode` is passed only if the function takes it."""
+    """`make(full_env_name, cfg, env_config, render_mode=None)`: a gymnasium Env or VectorEnv, a BatchedEnv, or a
+    multi-agent environment. `cfg` has all options as attributes; `env_config` is an `EnvConfig`, or None for one
+    environment to look at. `render_mode` is passed only if the function takes it."""
     options: type | None = None
     """Dataclass of the options that this family adds."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -81,9 +81,10 @@ _registered: dict[str, EnvFamily] = {}
 def register_env(
     name: str, make_env_func: MakeEnv, options: type | None = None, defaults: Mapping[str, Any] | None = None
 ) -> None:
-    """Make `--env=<name>...` known: an exact name or a prefix. The longest one that matches wins; a second call replaces the first.
+    """Make `--env=<name>...` known: an exact name or a prefix; the longest one that matches wins.
 
-    Worker processes import the function by module and name, so it must be at the top level of a module (the script included).
+    Worker processes import the function by module and name, so it must be at the top level of a module or script.
+    A second call with the same name replaces the first.
     """
     register_family(EnvFamily(name, make_env_func, options, dict(defaults or {})))
 
@@ -157,10 +158,10 @@ def snapshot() -> tuple[EnvFamily, ...]:
     for family in _registered.values():
         try:
             pickle.dumps(family)
-        except Exception as error:
+        except Exception as error:  # noqa: PERF203
             raise ValueError(
-                f"environment {family.prefix!r} cannot be made in worker processes: its function and options must be defined "
-                f"at the top level of a module, not as a lambda or inside another function ({error})"
+                f"environment {family.prefix!r} cannot be made in worker processes: its function and options must be "
+                f"defined at the top level of a module, not as a lambda or inside another function ({error})"
             ) from error
     return tuple(_registered.values())
 
@@ -178,7 +179,7 @@ def known_names() -> list[str]:
     for prefix, built_in in _BUILT_IN.items():
         try:
             families.append(built_in.load())
-        except ImportError:  # a suggestion is no reason to ask for a package
+        except ImportError:  # noqa: PERF203 (a suggestion is no reason to ask for a package)
             names.append(prefix)
     for family in families:
         names += family.names() if family.names is not None else [family.prefix]

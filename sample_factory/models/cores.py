@@ -1,0 +1,106 @@
+"""Cores: what remembers. Recurrent networks, or nothing, behind one interface. Knows no observation and no action.
+
+The state of a row is one flat vector [state_size]: the layers' hidden states, followed for an LSTM by their cell
+states. Without memory its width is 0.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sample_factory.models.options import ModelOptions, one_of
+from sample_factory.rl.sequences import run_sequence
+
+
+class IdentityCore(nn.Module):
+    """No memory: features pass through."""
+
+    state_size = 0
+
+    def __init__(self, input_size: int) -> None:
+        super().__init__()
+        self.output_size = input_size
+
+    def step(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """[N, F] and [N, 0] to the same."""
+        return features, state
+
+    def sequence(self, features: Tensor, state: Tensor, resets: Tensor) -> Tensor:
+        """[T, B, F] to the same."""
+        return features
+
+
+class GruCore(nn.Module):
+    """A GRU of one or more layers."""
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(input_size, hidden_size, num_layers)
+        self.output_size = hidden_size
+        self.state_size = num_layers * hidden_size
+
+    # hot path
+    def step(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Features [N, F] and state [N, S] to output [N, H] and the new float32 state [N, S]."""
+        rnn, new = self.rnn, []
+        hidden_states = state.to(_dtype(rnn)).chunk(rnn.num_layers, 1)
+        for hidden, (w_ih, w_hh, b_ih, b_hh) in zip(hidden_states, rnn.all_weights, strict=True):
+            features = torch.gru_cell(features, hidden, w_ih, w_hh, b_ih, b_hh)
+            new.append(features)
+        return features, (new[0] if len(new) == 1 else torch.cat(new, 1)).float()
+
+    def sequence(self, features: Tensor, state: Tensor, resets: Tensor) -> Tensor:
+        """[T, B, F] from state [B, S] to outputs [T, B, H]; where resets[t], the state is zero at t + 1."""
+        return run_sequence(self.rnn, features, _layered(state, self.rnn).to(features.dtype), resets)
+
+
+class LstmCore(nn.Module):
+    """An LSTM of one or more layers."""
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int) -> None:
+        super().__init__()
+        self.rnn = nn.LSTM(input_size, hidden_size, num_layers)
+        self.output_size = hidden_size
+        self.state_size = 2 * num_layers * hidden_size
+
+    # hot path
+    def step(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Features [N, F] and state [N, S] to output [N, H] and the new float32 state [N, S]."""
+        rnn = self.rnn
+        states = state.to(_dtype(rnn)).chunk(2 * rnn.num_layers, 1)
+        new_hidden, new_cell = [], []
+        for layer, (w_ih, w_hh, b_ih, b_hh) in enumerate(rnn.all_weights):
+            previous = (states[layer], states[rnn.num_layers + layer])
+            features, cell = torch.lstm_cell(features, previous, w_ih, w_hh, b_ih, b_hh)
+            new_hidden.append(features)
+            new_cell.append(cell)
+        return features, torch.cat(new_hidden + new_cell, 1).float()
+
+    def sequence(self, features: Tensor, state: Tensor, resets: Tensor) -> Tensor:
+        """[T, B, F] from state [B, S] to outputs [T, B, H]; where resets[t], the state is zero at t + 1."""
+        hidden, cell = state.to(features.dtype).chunk(2, 1)
+        return run_sequence(self.rnn, features, (_layered(hidden, self.rnn), _layered(cell, self.rnn)), resets)
+
+
+Core = IdentityCore | GruCore | LstmCore
+
+
+def make_core(input_size: int, options: ModelOptions) -> Core:
+    """The core that the options name."""
+    one_of("rnn_type", options.rnn_type, ("gru", "lstm"))
+    if not options.use_rnn:
+        return IdentityCore(input_size)
+    kind = GruCore if options.rnn_type == "gru" else LstmCore
+    return kind(input_size, options.hidden_size, options.rnn_num_layers)
+
+
+def _layered(state: Tensor, rnn: nn.GRU | nn.LSTM) -> Tensor:
+    """[B, layers * H] to [layers, B, H], contiguous as the kernels want it."""
+    return state.reshape(-1, rnn.num_layers, rnn.hidden_size).transpose(0, 1).contiguous()
+
+
+def _dtype(rnn: nn.GRU | nn.LSTM) -> torch.dtype:
+    weight = rnn.weight_ih_l0
+    assert isinstance(weight, Tensor)
+    return weight.dtype

@@ -1,0 +1,137 @@
+"""Encoders: from a dictionary of observation rows to one feature vector per row. Knows no core and no action.
+
+Each key has its own network, chosen by its kind; their outputs are concatenated in the order of the sorted names and go
+through `encoder_extra_fc_layers` layers of `hidden_size`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sample_factory.models.image_encoders import CONVNETS, RESNETS, FoldedNormalization, make_image_encoder
+from sample_factory.models.layers import compute_dtype, make_activation, make_mlp
+from sample_factory.models.options import ModelOptions, one_of
+from sample_factory.rl.spaces import KeySpec
+
+_TYPES = ("conv", "mlp", "resnet")
+_MLP_SUBTYPES = ("mlp_mujoco",)
+_MEASUREMENTS_LAYERS = (128, 128)
+
+
+class VectorEncoder(nn.Module):
+    """A fully connected network on (x - mean) / scale, x flattened."""
+
+    def __init__(
+        self, size: int, layer_sizes: Sequence[int], normalization: FoldedNormalization, options: ModelOptions
+    ) -> None:
+        super().__init__()
+        assert layer_sizes
+        self.first = nn.Linear(size, layer_sizes[0])
+        self.rest = nn.Sequential(make_activation(options), *make_mlp(layer_sizes[0], layer_sizes[1:], options))
+        self._normalization = normalization
+        self.output_size = layer_sizes[-1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, ...] to [N, output_size]."""
+        mean, scale = self._normalization
+        if mean != 0.0 or scale != 1.0:
+            x = (x.float() - mean) * (1.0 / scale)
+        x = x.to(compute_dtype(self.first.weight)).flatten(1)
+        return self.rest(self.first(x))  # type: ignore[no-any-return]
+
+
+class IntegerEncoder(nn.Module):
+    """A fully connected network on concatenated one-hot vectors; the first layer looks its columns up."""
+
+    def __init__(self, categories: Sequence[int], layer_sizes: Sequence[int], options: ModelOptions) -> None:
+        super().__init__()
+        first, *rest = layer_sizes
+        self.table = nn.EmbeddingBag(sum(categories), first, mode="sum")
+        self.bias = nn.Parameter(torch.zeros(first))
+        starts = torch.tensor([0, *categories[:-1]], dtype=torch.int32).cumsum(0, dtype=torch.int32)
+        self.register_buffer("starts", starts, persistent=False)
+        self.rest = nn.Sequential(make_activation(options), *make_mlp(first, rest, options))
+        self.output_size = layer_sizes[-1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, k] int32 to [N, output_size]."""
+        assert isinstance(self.starts, Tensor)
+        return self.rest(self.table(x + self.starts) + self.bias)  # type: ignore[no-any-return]
+
+
+class MultiKeyEncoder(nn.Module):
+    """One network per key, concatenation, then fully connected layers."""
+
+    def __init__(
+        self, keys: Mapping[str, KeySpec], options: ModelOptions, overrides: Mapping[str, Sequence[int]] | None = None
+    ) -> None:
+        super().__init__()
+        self.key_names = sorted(keys)
+        layers = dict(overrides or {})
+        # A list and not a ModuleDict, whose names may not contain dots.
+        self.key_encoders = nn.ModuleList(
+            make_key_encoder(name, keys[name], options, layers.get(name)) for name in self.key_names
+        )
+        size = sum(output_size(encoder) for encoder in self.key_encoders)
+        extra = (options.hidden_size,) * options.encoder_extra_fc_layers
+        self.fully_connected = make_mlp(size, extra, options)
+        self.output_size = extra[-1] if extra else size
+
+    def forward(self, obs: Mapping[str, Tensor]) -> Tensor:
+        """Rows [N, *stored shape] per key to [N, output_size]."""
+        parts = [encoder(obs[name]) for name, encoder in zip(self.key_names, self.key_encoders, strict=True)]
+        return self.fully_connected(parts[0] if len(parts) == 1 else torch.cat(parts, 1))  # type: ignore[no-any-return]
+
+
+def output_size(encoder: nn.Module) -> int:
+    """Width of an encoder's output."""
+    size = encoder.output_size
+    assert isinstance(size, int)
+    return size
+
+
+def make_key_encoder(
+    name: str, spec: KeySpec, options: ModelOptions, layer_sizes: Sequence[int] | None = None
+) -> nn.Module:
+    """The network of one key; it takes [N, *spec.shape] and has an `output_size`.
+
+    Only the key "obs" is shifted and scaled by `obs_subtract_mean` and `obs_scale`; after `normalize_input` it comes so.
+    """
+    if layer_sizes is None:
+        layer_sizes = _vector_layers(options)
+    if spec.kind == "integer":
+        return IntegerEncoder(spec.categories, layer_sizes, options)
+    folded = FoldedNormalization()
+    if name == "obs" and not options.normalize_input:
+        folded = FoldedNormalization(options.obs_subtract_mean, options.obs_scale)
+    if spec.kind == "image" and options.encoder_type != "mlp":
+        return make_image_encoder(spec.shape, folded, options)
+    size = 1
+    for extent in spec.shape:
+        size *= extent
+    return VectorEncoder(size, layer_sizes, folded, options)
+
+
+def make_encoder(keys: Mapping[str, KeySpec], options: ModelOptions) -> MultiKeyEncoder:
+    """The encoder that `encoder_type` and `encoder_subtype` name, for keys without the action mask.
+
+    Raises:
+        ValueError: an unknown name, or images too small for the subtype.
+    """
+    one_of("encoder_type", options.encoder_type, _TYPES)
+    one_of("encoder_subtype", options.encoder_subtype, (*CONVNETS, *RESNETS, *_MLP_SUBTYPES))
+    return MultiKeyEncoder(keys, options)
+
+
+def make_vizdoom_encoder(keys: Mapping[str, KeySpec], options: ModelOptions) -> MultiKeyEncoder:
+    """The usual encoder, with a network of its own shape for the game variables under "measurements"."""
+    return MultiKeyEncoder(keys, options, {"measurements": _MEASUREMENTS_LAYERS})
+
+
+def _vector_layers(options: ModelOptions) -> Sequence[int]:
+    if options.encoder_subtype in _MLP_SUBTYPES or not options.encoder_mlp_layers:
+        return (options.hidden_size, options.hidden_size)
+    return tuple(options.encoder_mlp_layers)

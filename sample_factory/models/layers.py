@@ -1,0 +1,67 @@
+"""Building blocks of encoders: activations, fully connected stacks, initialisation, precision. Knows no observation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from sample_factory.models.options import ModelOptions, one_of
+
+# In place where the backward pass needs only the result: one big tensor less for every convolution.
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "elu": lambda: nn.ELU(inplace=True),
+    "relu": lambda: nn.ReLU(inplace=True),
+    "tanh": nn.Tanh,
+}
+_INITIALIZERS: dict[str, Callable[[Tensor, float], Tensor] | None] = {
+    "orthogonal": nn.init.orthogonal_,
+    "xavier_uniform": nn.init.xavier_uniform_,
+    "torch_default": None,
+}
+
+
+def make_activation(options: ModelOptions) -> nn.Module:
+    """The activation that `nonlinearity` names."""
+    return _ACTIVATIONS[one_of("nonlinearity", options.nonlinearity, tuple(_ACTIVATIONS))]()
+
+
+def make_mlp(input_size: int, layer_sizes: Sequence[int], options: ModelOptions) -> nn.Sequential:
+    """Linear layers, each followed by the activation; the identity if there are none."""
+    layers: list[nn.Module] = []
+    for size in layer_sizes:
+        layers += [nn.Linear(input_size, size), make_activation(options)]
+        input_size = size
+    return nn.Sequential(*layers)
+
+
+def initialize(module: nn.Module, options: ModelOptions) -> None:
+    """Initialise convolutions, linear layers and embedding bags in place, biases to 0; leave recurrent layers alone."""
+    name = one_of("policy_initialization", options.policy_initialization, tuple(_INITIALIZERS))
+    initializer = _INITIALIZERS[name]
+    if initializer is None:
+        return
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            initializer(layer.weight.data, options.policy_init_gain)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, nn.EmbeddingBag):
+            # It is a linear layer on one-hot vectors, stored transposed.
+            transposed = torch.empty(layer.embedding_dim, layer.num_embeddings)
+            layer.weight.data.copy_(initializer(transposed, options.policy_init_gain).T)
+
+
+def normalize_spectrally(module: nn.Module) -> None:
+    """Divide the weights of every convolution and linear layer by their largest singular value, from now on."""
+    for layer in list(module.modules()):
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            spectral_norm(layer)
+
+
+def compute_dtype(weight: Tensor) -> torch.dtype:
+    """What to cast an input to before it meets `weight`: the autocast type if there is one, to cast only once."""
+    device = weight.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
