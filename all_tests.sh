@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Check everything: format, lint, types, tests. All steps run; the exit status is non-zero if any of them failed.
+# Arguments go to pytest: ./all_tests.sh -m slow sample_factory/rl
+set -uo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
+source scripts/venv.sh
+sf_ensure_venv vizdoom dev
+
+# The machine's cores belong to the processes under test, not to each one's thread pool.
+export OMP_NUM_THREADS=1
+# A suite that hangs is a failure: well above what it takes on two cores, stopped in the open.
+readonly PYTEST_LIMIT_SEC=1200
+
+packages=(sample_factory)
+[ -d sample_factory_examples ] && packages+=(sample_factory_examples)
+results=""
+failed=0
+
+# step NAME COMMAND...
+step() {
+    local name="$1" started=$SECONDS status=0 verdict=ok
+    shift
+    printf '\n=== %s\n' "$name"
+    "$@" || status=$?
+    if [ "$status" -ne 0 ]; then
+        verdict="FAILED (exit status $status)"
+        failed=$((failed + 1))
+    fi
+    results+="$(printf '%-12s %4ds  %s' "$name" "$((SECONDS - started))" "$verdict")"$'\n'
+}
+
+run_pytest() {
+    local limit=()
+    command -v timeout >/dev/null && limit=(timeout --kill-after=30 "$PYTEST_LIMIT_SEC")
+    # The + form: an empty array is an unset variable to old versions of bash.
+    ${limit[@]+"${limit[@]}"} "$SF_PYTHON" -m pytest "$@"
+}
+
+step "ruff format" "$SF_PYTHON" -m ruff format --check .
+step "ruff check" "$SF_PYTHON" -m ruff check .
+step "mypy" "$SF_PYTHON" -m mypy "${packages[@]}"
+step "pytest" run_pytest "$@"
+
+printf '\n=== summary\n%s' "$results"
+if [ "$failed" -ne 0 ]; then
+    echo "all_tests: FAILED ($failed of 4 steps)"
+    exit 1
+fi
+echo "all_tests: PASSED"
