@@ -1,4 +1,4 @@
-"""Imports point down, workers stay light, and no trace of a developer's machine. Reads the source; knows no module's purpose."""
+"""Imports point down, workers stay light, no trace of a developer's machine. Knows no module's purpose."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _imported_from(node: ast.ImportFrom) -> Iterator[str]:
     assert node.level == 0, f"line {node.lineno}: relative import; this project imports by the full name"
     assert node.module is not None
     for alias in node.names:
-        # `from sample_factory import rl` names a package, `from sample_factory import __version__` only the root's constant.
+        # `from sample_factory import rl` names a package; `... import __version__` only the root's constant.
         if node.module != "sample_factory":
             yield node.module
         elif alias.name != "__version__":
