@@ -28,10 +28,10 @@ step() {
     printf '\n=== %s\n' "$name"
     "$@" || status=$?
     if [ "$status" -ne 0 ]; then
-        verdict="FAILED (exit status $status)"
+        verdict="FAILED (status $status)"
         failed=$((failed + 1))
     fi
-    results+="$(printf '%-12s %4ds  %s' "$name" "$((SECONDS - started))" "$verdict")"$'\n'
+    results+="${results:+, }$name $verdict in $((SECONDS - started)) s"
 }
 
 run_pytest() {
@@ -45,9 +45,8 @@ step "ruff check" "$SF_PYTHON" -m ruff check .
 step "mypy" "$SF_PYTHON" -m mypy ${mypy_options[@]+"${mypy_options[@]}"} "${packages[@]}"
 step "pytest" run_pytest "$@"
 
-printf '\n=== summary\n%s' "$results"
 if [ "$failed" -ne 0 ]; then
-    echo "all_tests: FAILED ($failed of 4 steps)"
+    echo "all_tests: FAILED: $results"
     exit 1
 fi
-echo "all_tests: PASSED"
+echo "all_tests: PASSED: $results"

@@ -16,6 +16,7 @@ _sf_log="$SF_VENV/install.log"
 sf_ensure_venv() {
     _sf_is_installed "$@" && return 0
     mkdir -p "$SF_VENV" || exit 1
+    trap 'echo "Interrupted. The next run completes the installation." >&2; exit 130' INT
     # Two runs started together must not install into the same folder at once; the second one finds the work done.
     if command -v flock >/dev/null; then
         exec 9>"$SF_VENV/setup.lock"
@@ -25,6 +26,7 @@ sf_ensure_venv() {
     else
         _sf_install "$@"
     fi
+    trap - INT
 }
 
 _sf_is_installed() {
