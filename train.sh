@@ -33,6 +33,9 @@ extras_for_arguments() {
     done
 }
 
+# Sourced by a test: the functions are enough.
+[ "${BASH_SOURCE[0]}" = "$0" ] || return 0
+
 # shellcheck disable=SC2046 # one word per extra
 sf_ensure_venv $(extras_for_arguments "$@")
 exec "$SF_PYTHON" -m sample_factory.algorithms.appo.train_appo "$@"
