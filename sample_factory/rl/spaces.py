@@ -1,7 +1,7 @@
 """What one row of observations and actions looks like in memory, derived from Gymnasium spaces. Knows no torch.
 
-A *row* is one agent of one environment. Observations are flattened into named keys (`"obs"`, `"sensors/speed"`, ...), actions into
-one flat vector per row.
+A *row* is one agent of one environment. Observations are flattened into named keys (`"obs"`, `"sensors/speed"`, ...),
+actions into one flat vector per row.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _MAX_IMAGE_CHANNELS = 16
 class KeySpec:
     """One observation key of one row.
 
-    Images are *stored* height-width-channel, whatever the environment declares, because that is the layout that convolutions
-    read fastest; `channel_axis` says where the environment itself has its channels.
+    Images are *stored* height-width-channel, whatever the environment declares, because that is the layout that
+    convolutions read fastest; `channel_axis` says where the environment itself has its channels.
     """
 
     kind: Kind
@@ -159,7 +159,7 @@ def _collect_values(prefix: str, value: Any, out: dict[str, Any]) -> None:
 
 def _key_spec(name: str, leaf: gym.Space[Any]) -> KeySpec:
     if name == MASK_KEY:
-        return KeySpec("mask", (int(np.prod(leaf.shape)),), np.dtype(np.int8), leaf)
+        return KeySpec("mask", (int(np.prod(leaf.shape or ())),), np.dtype(np.int8), leaf)
     if isinstance(leaf, gym.spaces.Box):
         dtype = np.dtype(np.float32) if leaf.dtype == np.float64 else np.dtype(leaf.dtype)
         dtype = np.dtype(np.int32) if dtype == np.int64 else dtype
@@ -175,7 +175,9 @@ def _key_spec(name: str, leaf: gym.Space[Any]) -> KeySpec:
         return KeySpec("integer", (len(categories),), np.dtype(np.int32), leaf, categories=categories)
     if isinstance(leaf, gym.spaces.MultiBinary):
         return KeySpec("vector", (int(np.prod(leaf.shape)),), np.dtype(np.int8), leaf)
-    raise ValueError(f"observation key {name!r} has the unsupported space {leaf}; use Box, Discrete, MultiDiscrete or MultiBinary")
+    raise ValueError(
+        f"observation key {name!r} has the unsupported space {leaf}; use Box, Discrete, MultiDiscrete or MultiBinary"
+    )
 
 
 def _channel_axis(shape: tuple[int, ...]) -> int | None:

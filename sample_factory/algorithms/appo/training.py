@@ -1,0 +1,156 @@
+"""One training run, from options to exit status. Knows the order of things, and no details."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from sample_factory.algorithms.appo.describe import RunFacts, describe_env, describe_model
+from sample_factory.algorithms.appo.monitor import Monitor
+from sample_factory.algorithms.appo.parallel import run_parallel
+from sample_factory.algorithms.appo.plan import Plan, make_plan
+from sample_factory.algorithms.appo.serial import run_serial
+from sample_factory.algorithms.appo.wiring import checkpoint_folder, wire
+from sample_factory.algorithms.status import Status
+from sample_factory.config.config import Config
+from sample_factory.config.experiment import is_done, mark_done, prepare, save_cfg
+from sample_factory.envs import registry
+from sample_factory.sampling.policy import PolicyDescription
+from sample_factory.system.console import open_console
+from sample_factory.system.logs import configure_supervisor_logging, reset_logging
+from sample_factory.system.process import interrupt_flag, prepare_start_method
+from sample_factory.system.supervisor import end_start_server
+from sample_factory.system.telemetry import Telemetry
+from sample_factory.system.trial import call_in_trial_process
+from sample_factory.system.wandb_session import WandbSession
+
+log = logging.getLogger(__name__)
+
+_BENCHMARK_FRAMES, _BENCHMARK_SAMPLES = 2_000_000, 1_000_000
+_LIGHT_PRELOAD = ("numpy", "gymnasium", "sample_factory.sampling.rollout_worker")
+_MODEL_PRELOAD = (*_LIGHT_PRELOAD, "torch", "sample_factory.algorithms.appo.learner_worker")
+
+
+def train(config: Config, argv: Sequence[str]) -> Status:
+    """Train until the end that the options ask for.
+
+    Raises:
+        ValueError: something is wrong that the user can mend; nothing has been started.
+    """
+    folder = prepare(config)
+    if is_done(folder, config.run):
+        print(f"{folder} is done; raise --train_for_env_steps to train on")  # noqa: T201
+        return Status.SUCCESS
+    console = open_console()
+    configure_supervisor_logging(folder, console.handler())
+    saved = save_cfg(folder, config, argv)
+    telemetry = _telemetry(config, folder, console, saved)
+    try:
+        with _Ending(config) as ending, interrupt_flag(ending.interrupt):
+            status = _run(config, folder, telemetry, ending)
+    finally:
+        reset_logging()
+    return status
+
+
+def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) -> Status:
+    seed = config.run.seed if config.run.seed is not None else secrets.randbits(31)
+    registrations = registry.snapshot()
+    checkpoints = [checkpoint_folder(folder, policy) for policy in range(config.sampling.num_policies)]
+    if config.run.serial_mode:
+        facts, plan, policy = look(config, registrations, checkpoints)
+        wiring = wire(config, folder, plan, facts, policy, seed)
+        status = run_serial(wiring, telemetry, registrations, ending.status)
+    else:
+        preload = _MODEL_PRELOAD if _likely_inline(config) else _LIGHT_PRELOAD
+        context = prepare_start_method(preload)
+        try:
+            facts, plan, policy = call_in_trial_process(
+                context, f"environment {config.run.env}", look, config, registrations, checkpoints
+            )
+            wiring = wire(config, folder, plan, facts, policy, seed)
+            _log_plan(plan, facts)
+            status = run_parallel(wiring, telemetry, registrations, preload, ending.status)
+        finally:
+            end_start_server()
+    frames = int(wiring.arena["learner/progress"][:, 1].sum())
+    if status == Status.SUCCESS:
+        mark_done(folder, frames, config.run)
+    return status
+
+
+def look(config: Config, registrations: Sequence[registry.EnvFamily], checkpoints: Sequence[Path]) -> tuple[RunFacts, Plan, PolicyDescription]:
+    """Everything that must be known before components start.
+
+    Raises:
+        ValueError: environment, model or checkpoint are not as they should be.
+    """
+    facts = describe_env(config, registrations)
+    plan = make_plan(
+        config.sampling, config.learning, facts.machine, facts.agents_per_env, facts.worth_bfloat16, config.run.serial_mode
+    )
+    return facts, plan, describe_model(config, facts, plan.bfloat16, checkpoints)
+
+
+class _Ending:
+    """When the run ends, and with which status."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._started = time.monotonic()
+        self._interrupted = False
+
+    def __enter__(self) -> _Ending:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def interrupt(self, signal_number: int) -> None:
+        """A signal asks the run to end."""
+        log.warning("Signal %d: saving and ending; a second Ctrl-C ends at once", signal_number)
+        self._interrupted = True
+
+    def status(self, monitor: Monitor) -> Status | None:
+        """The status if the run is over."""
+        run = self._config.run
+        if self._interrupted:
+            return Status.INTERRUPTED
+        if monitor.frames >= run.train_for_env_steps * self._config.sampling.num_policies:
+            return Status.SUCCESS
+        if time.monotonic() - self._started >= run.train_for_seconds:
+            return Status.SUCCESS
+        if run.benchmark and (monitor.frames >= _BENCHMARK_FRAMES or monitor.samples >= _BENCHMARK_SAMPLES):
+            return Status.SUCCESS
+        return None
+
+
+def _likely_inline(config: Config) -> bool:
+    """Whether rollout workers will act themselves; only a guess, which costs time when it is wrong."""
+    inference = config.sampling.inference
+    no_gpu = config.run.device == "cpu" or not Path("/dev/nvidiactl").exists()
+    return inference == "inline" or (inference == "auto" and no_gpu)
+
+
+def _log_plan(plan: Plan, facts: RunFacts) -> None:
+    place = "inside the rollout workers" if plan.inline else "in policy workers"
+    order = "alternate" if plan.alternate else "overlap"
+    log.info(
+        "%d rollout workers x %d groups x %d rows, inference %s, sampling and learning %s, %d blocks a group, %s on %s",
+        plan.num_workers, plan.groups_per_worker, plan.rows, place, order, plan.blocks_per_group,
+        "bfloat16" if plan.bfloat16 else "float32", facts.machine.device,
+    )
+
+
+def _telemetry(config: Config, folder: Path, console: object, saved: dict[str, object]) -> Telemetry:
+    options = config.telemetry
+    wandb = None
+    if options.with_wandb:
+        wandb = WandbSession()
+    return Telemetry(
+        folder, config.sampling.num_policies, options.stats_avg, options.experiment_summaries_interval,
+        config.run.train_for_env_steps, console, wandb,
+    )
