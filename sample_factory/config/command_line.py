@@ -1,7 +1,7 @@
 """From the flat command line to a root configuration. Does not know what any option means.
 
-Precedence: default of the dataclass < default of the environment family < saved experiment < command line. tyro parses the
-strings and writes the help; everything that a user can get wrong ends in a ValueError of one line.
+Precedence: default of the dataclass < default of the environment family < saved experiment < command line.
+The library tyro parses the strings and writes the help; what a user can get wrong ends in a ValueError of one line.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def _run_tyro(given: Mapping[Option, Sequence[str]]) -> dict[str, Any]:
     try:
         # tyro prints a box of several lines and exits; all that is wanted of it is that something was wrong.
         with contextlib.redirect_stderr(io.StringIO()):
-            parsed = tyro.cli(form, args=arguments, config=_TYRO, use_underscores=True, console_outputs=False)
+            parsed: Any = tyro.cli(form, args=arguments, config=_TYRO, use_underscores=True, console_outputs=False)
             return dict(vars(parsed))
     except SystemExit:
         if len(given) == 1:

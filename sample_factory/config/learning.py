@@ -45,8 +45,8 @@ class LearningConfig:
     ppo_epochs: int = 1
     """Passes over the collected minibatches."""
     num_minibatches_to_accumulate: int = -1
-    """Minibatches that may wait while the learner trains; 0 alternates sampling and learning (no lag), -1 is chosen for the
-    machine."""
+    """Minibatches that may wait while the learner trains; 0 alternates sampling and learning (no lag), -1 is chosen for
+    the machine."""
     max_grad_norm: float = 4.0
     """The gradient is scaled down to this L2 norm; 0 never does."""
     exploration_loss_coeff: float = 0.003

@@ -69,7 +69,7 @@ class RunConfig(ExperimentConfig):
     train_for_seconds: int = UNLIMITED
     """Stop after this many seconds, counted from the start of this process."""
     benchmark: bool = False
-    """Measure throughput: no start-up decorrelation, and an end after 2 million environment frames or 1 million steps."""
+    """Measure throughput: no start-up decorrelation, and ends after 2 million environment frames or 1 million steps."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
