@@ -189,7 +189,7 @@ def _run_tyro(given: Mapping[Option, Sequence[str]]) -> dict[str, Any]:
             raise ValueError(_bad_value(*next(iter(given.items())))) from None
     for option, strings in given.items():
         _run_tyro({option: strings})
-    raise AssertionError("options that parse one by one must parse together")
+    raise AssertionError(f"parse one by one but not together: {arguments}")
 
 
 def _bad_value(option: Option, strings: Sequence[str]) -> str:

@@ -82,7 +82,7 @@ def load_cfg(folder: Path) -> dict[str, Any]:
     """
     path = folder / _CFG
     try:
-        contents = json.loads(path.read_text())
+        contents = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror or error}") from None
     except ValueError as error:
@@ -100,7 +100,7 @@ def mark_done(folder: Path, env_steps: int, run: RunConfig) -> None:
 def is_done(folder: Path, run: RunConfig) -> bool:
     """Whether the run reached its end, and has not since been given a limit that lets it go on."""
     try:
-        done = json.loads((folder / _DONE).read_text())
+        done = json.loads((folder / _DONE).read_text(encoding="utf-8"))
         if run.train_for_env_steps <= done["env_steps"]:
             return True
         return all(limit <= done[name] for name, limit in _limits(run).items())
@@ -135,7 +135,7 @@ def _delete(folder: Path) -> None:
 def _write(path: Path, text: str) -> None:
     """Replace a file at once: a reader or a crash sees the old text or the new one."""
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
+    partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
 
 

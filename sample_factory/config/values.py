@@ -107,7 +107,7 @@ def describe(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return "one of " + ", ".join(map(str, get_args(hint)))
     if get_origin(hint) is tuple:
-        return f"a list of which each is {describe(get_args(hint)[0])}"
+        return f"{describe(get_args(hint)[0])}, or several separated by spaces"
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "None"}
     return names.get(hint, str(hint))
 

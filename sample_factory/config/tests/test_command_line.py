@@ -164,6 +164,12 @@ def test_lists_are_separated_by_spaces_and_may_be_empty():
     assert _values("--wandb_tags=", saved={"wandb_tags": ["old"]})["wandb_tags"] == ()
 
 
+def test_a_bad_list_entry_is_named():
+    assert _error("--env=x --gamma=0.9 --actor_worker_gpus 0 a") == (
+        "bad value for --actor_worker_gpus: '0 a' is not a whole number, or several separated by spaces"
+    )
+
+
 def test_text_may_contain_anything():
     kwargs = json.dumps({"name": "a=b --c", "n": [1, 2]})
     values = flat(parse(["--env=x", f"--env_kwargs={kwargs}", "--wandb_group=-3"], Config))

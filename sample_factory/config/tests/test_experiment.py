@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,7 +159,7 @@ def test_nothing_is_saved_before_the_first_start(tmp_path):
         load_cfg(tmp_path)
 
 
-def _run(**limits: int) -> RunConfig:
+def _run(**limits: Any) -> RunConfig:
     return RunConfig(env="x", **limits)
 
 
