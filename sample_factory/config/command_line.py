@@ -85,7 +85,7 @@ def given_on_command_line(argv: Sequence[str]) -> dict[str, list[str]]:
     """Flag name -> the strings given for it; a repeated flag overrides itself, a bare flag has no strings.
 
     Raises:
-        ValueError: the first argument is not a flag.
+        ValueError: an argument is neither a flag nor the value of one.
     """
     given: dict[str, list[str]] = {}
     name = None
@@ -94,7 +94,7 @@ def given_on_command_line(argv: Sequence[str]) -> dict[str, list[str]]:
         if flag:
             name = flag["name"]
             given[name] = [] if flag["value"] is None else [flag["value"]]
-        elif name is None:
+        elif name is None or argument == "--":
             raise ValueError(f"unexpected argument {argument!r}; options are written --name=value")
         else:
             given[name].append(argument)

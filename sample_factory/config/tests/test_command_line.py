@@ -188,6 +188,7 @@ def test_unknown_flags_are_answered_with_the_nearest_one():
 def test_two_values_for_one_flag_are_rejected():
     assert _error("--env=x --rollout 32 64") == "--rollout takes one value, not 2: 32 64"
     assert "unexpected argument 'train'" in _error("train --env=x")
+    assert "unexpected argument '--'" in _error("--env=x --wandb_tags a --")
 
 
 def test_a_missing_environment_is_one_line_and_a_missing_algorithm_is_appo():
