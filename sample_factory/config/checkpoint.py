@@ -14,7 +14,8 @@ class CheckpointConfig:
     save_every_sec: int = 120
     """Seconds between checkpoints."""
     save_every_updates: int = 0
-    """Checkpoint also every so many policy updates (0 = never); in serial mode all episodes restart from seeds then, so a resumed run is bit-identical."""
+    """Policy updates between additional checkpoints (0 makes none); with --serial_mode=True each of them also
+    restarts all episodes from seeds, so that a resumed run is bit-identical."""
     keep_checkpoints: int = 3
     """Latest checkpoints to keep for each policy."""
     save_milestones_sec: int = -1

@@ -1,7 +1,7 @@
 """From the flat command line to a root configuration. Does not know what any option means.
 
-Precedence: default of the dataclass < default of the environment family < saved experiment < command line. The strings are
-parsed, and the help is written, by tyro; everything that a user can get wrong ends in a ValueError of one line.
+Precedence: default of the dataclass < default of the environment family < saved experiment < command line.
+The library tyro parses the strings and writes the help; what a user can get wrong ends in a ValueError of one line.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import difflib
 import io
 import logging
 import re
+import sys
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import field, make_dataclass
 from decimal import Decimal
+from pathlib import PurePath
 from typing import Any, TypeVar, get_args, get_origin
 
 import tyro
@@ -29,7 +31,6 @@ from sample_factory.config.values import (
     is_optional,
     members,
     options,
-    section_types,
 )
 
 Root = TypeVar("Root")
@@ -84,7 +85,7 @@ def given_on_command_line(argv: Sequence[str]) -> dict[str, list[str]]:
     """Flag name -> the strings given for it; a repeated flag overrides itself, a bare flag has no strings.
 
     Raises:
-        ValueError: the first argument is not a flag.
+        ValueError: an argument is neither a flag nor the value of one.
     """
     given: dict[str, list[str]] = {}
     name = None
@@ -93,7 +94,7 @@ def given_on_command_line(argv: Sequence[str]) -> dict[str, list[str]]:
         if flag:
             name = flag["name"]
             given[name] = [] if flag["value"] is None else [flag["value"]]
-        elif name is None:
+        elif name is None or argument == "--":
             raise ValueError(f"unexpected argument {argument!r}; options are written --name=value")
         else:
             given[name].append(argument)
@@ -104,7 +105,8 @@ def _family_values(known: Mapping[str, Option], defaults: Mapping[str, Any]) -> 
     anywhere = known.keys() | options(Config, None).keys()
     for name in defaults:
         if name not in anywhere:
-            raise ValueError(f"the environment family has a default for the unknown option --{name}{_suggestion(name, anywhere)}")
+            hint = _suggestion(name, anywhere)
+            raise ValueError(f"the environment family has a default for the unknown option --{name}{hint}")
     source = "defaults of the environment family"
     return {name: convert(known[name], value, source) for name, value in defaults.items() if name in known}
 
@@ -134,7 +136,7 @@ def _suggestion(name: str, known: Mapping[str, Any] | Set[str]) -> str:
 
 def _parse_strings(given: Mapping[Option, Sequence[str]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    arguments: dict[Option, list[str]] = {}
+    for_tyro: dict[Option, Sequence[str]] = {}
     for option, strings in given.items():
         _check_count(option, strings)
         if not strings and option.is_bare:
@@ -142,8 +144,8 @@ def _parse_strings(given: Mapping[Option, Sequence[str]]) -> dict[str, Any]:
         elif is_optional(option.hint) and [text.lower() for text in strings] == ["none"]:
             values[option.name] = None
         else:
-            arguments[option] = _tyro_arguments(option, strings)
-    return values | _run_tyro(arguments)
+            for_tyro[option] = strings
+    return values | _run_tyro(for_tyro)
 
 
 def _check_count(option: Option, strings: Sequence[str]) -> None:
@@ -174,32 +176,33 @@ def _is_whole_scientific(text: str) -> bool:
     return bool(_SCIENTIFIC.fullmatch(text)) and Decimal(text) == int(Decimal(text))
 
 
-def _run_tyro(arguments: Mapping[Option, list[str]]) -> dict[str, Any]:
-    form = make_dataclass("Form", [(option.name, option.hint) for option in arguments])
-    flags = [argument for strings in arguments.values() for argument in strings]
+def _run_tyro(given: Mapping[Option, Sequence[str]]) -> dict[str, Any]:
+    form = make_dataclass("Form", [(option.name, option.hint) for option in given])
+    arguments = [argument for option, strings in given.items() for argument in _tyro_arguments(option, strings)]
     try:
-        # tyro would print a box of several lines and exit.
+        # tyro prints a box of several lines and exits; all that is wanted of it is that something was wrong.
         with contextlib.redirect_stderr(io.StringIO()):
-            return vars(tyro.cli(form, args=flags, config=_TYRO, use_underscores=True, console_outputs=False))
+            parsed: Any = tyro.cli(form, args=arguments, config=_TYRO, use_underscores=True, console_outputs=False)
+            return dict(vars(parsed))
     except SystemExit:
-        if len(arguments) > 1:
-            for option, strings in arguments.items():
-                _run_tyro({option: strings})
-        option, strings = next(iter(arguments.items()))
-        raise ValueError(_bad_value(option, strings)) from None
+        if len(given) == 1:
+            raise ValueError(_bad_value(*next(iter(given.items())))) from None
+    for option, strings in given.items():
+        _run_tyro({option: strings})
+    raise AssertionError(f"parse one by one but not together: {arguments}")
 
 
 def _bad_value(option: Option, strings: Sequence[str]) -> str:
-    value = " ".join(strings[1:]) if _is_list(option) else strings[0].partition("=")[2]
-    return f"bad value for --{option.name}: {value!r} is not {describe(option.hint)}"
+    return f"bad value for --{option.name}: {' '.join(strings)!r} is not {describe(option.hint)}"
 
 
 def _print_help(root_type: type, family_options: type | None, values: Mapping[str, Any]) -> None:
     """Print all options, by section, with the defaults in effect for this environment and experiment; exits."""
     required = {name: tyro.MISSING for name, option in options(root_type, family_options).items() if option.is_required}
     sections = build_sections(root_type, family_options, required | dict(values))
-    types = section_types(root_type, family_options)
+    # Not the root itself: its family section has no type of its own, and its checks are not for placeholders.
     form = make_dataclass(
-        "Options", [(name, types[name], field(default=section)) for name, section in sections.items()]
+        "Options", [(name, type(section), field(default=section)) for name, section in sections.items()]
     )
-    tyro.cli(form, args=["--help"], config=_TYRO, use_underscores=True, description="")
+    program = PurePath(sys.argv[0]).name
+    tyro.cli(form, args=["--help"], config=_TYRO, use_underscores=True, prog=program, description="")

@@ -29,7 +29,7 @@ class DummySamplerConfig:
     num_envs_per_worker: int = 1
     """Environments stepped by each process."""
     sample_env_frames: int = 2_000_000_000
-    """Stop after this many environment frames in total (frames skipped by --env_frameskip count)."""
+    """Stop after this many environment frames in total (those skipped by frameskip count)."""
     sample_env_frames_per_worker: int = 1_000_000_000
     """A process stops after this many environment frames."""
     timeout_seconds: int = 600

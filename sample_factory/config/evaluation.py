@@ -40,7 +40,7 @@ class EvaluationConfig:
     max_num_episodes: int = _PRACTICALLY_FOREVER
     """Stop after this many episodes."""
     sample_env_episodes: int = 0
-    """More than 0: evaluate this many episodes on many environments at once, as fast as possible and without rendering."""
+    """Evaluate this many episodes on many environments at once, without rendering; 0 watches one environment."""
     load_checkpoint_kind: Literal["latest", "best"] = "latest"
     """Which checkpoint of the policy to load."""
 

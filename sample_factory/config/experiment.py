@@ -27,7 +27,7 @@ def experiment_dir(run: ExperimentConfig) -> Path:
 
 
 def load_saved(argv: Sequence[str]) -> dict[str, Any] | None:
-    """cfg.json of the experiment that this command line would resume; None if there is none, or it asks not to resume."""
+    """cfg.json of the experiment that this command line resumes; None if there is none, or it asks not to resume."""
     if peek(argv, "restart_behavior") in ("restart", "overwrite"):
         return None
     folder = _folder(
@@ -54,7 +54,7 @@ def prepare(config: Config) -> Path:
         _write(folder / ".writable", "")
         (folder / ".writable").unlink()
     except OSError as error:
-        raise ValueError(f"cannot write to the experiment folder {folder}: {error.strerror}") from None
+        raise ValueError(f"cannot write to the experiment folder {folder}: {error.strerror or error}") from None
     return folder
 
 
@@ -82,9 +82,9 @@ def load_cfg(folder: Path) -> dict[str, Any]:
     """
     path = folder / _CFG
     try:
-        contents = json.loads(path.read_text())
+        contents = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror}") from None
+        raise ValueError(f"cannot read {path}: {error.strerror or error}") from None
     except ValueError as error:
         raise ValueError(f"{path} is not valid JSON: {error}") from None
     if not isinstance(contents, dict):
@@ -100,7 +100,7 @@ def mark_done(folder: Path, env_steps: int, run: RunConfig) -> None:
 def is_done(folder: Path, run: RunConfig) -> bool:
     """Whether the run reached its end, and has not since been given a limit that lets it go on."""
     try:
-        done = json.loads((folder / _DONE).read_text())
+        done = json.loads((folder / _DONE).read_text(encoding="utf-8"))
         if run.train_for_env_steps <= done["env_steps"]:
             return True
         return all(limit <= done[name] for name, limit in _limits(run).items())
@@ -126,14 +126,16 @@ def _free_name(folder: Path) -> Path:
 def _delete(folder: Path) -> None:
     # A mistyped folder name must never cost anybody their files.
     if any(folder.iterdir()) and not (folder / _CFG).is_file():
-        raise ValueError(f"--restart_behavior=overwrite does not delete {folder}: it has no {_CFG}, so it is no experiment")
+        raise ValueError(
+            f"--restart_behavior=overwrite does not delete {folder}: it has no {_CFG}, so it is no experiment"
+        )
     shutil.rmtree(folder)
 
 
 def _write(path: Path, text: str) -> None:
     """Replace a file at once: a reader or a crash sees the old text or the new one."""
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
+    partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
 
 

@@ -45,7 +45,8 @@ class LearningConfig:
     ppo_epochs: int = 1
     """Passes over the collected minibatches."""
     num_minibatches_to_accumulate: int = -1
-    """Minibatches of experience that may wait while the learner trains; 0 alternates sampling and learning (no policy lag), -1 suits the machine."""
+    """Minibatches that may wait while the learner trains; 0 alternates sampling and learning (no lag), -1 is chosen for
+    the machine."""
     max_grad_norm: float = 4.0
     """The gradient is scaled down to this L2 norm; 0 never does."""
     exploration_loss_coeff: float = 0.003
@@ -73,7 +74,7 @@ class LearningConfig:
     learner_main_loop_num_cores: int = 1
     """Threads for computations of the learner on the CPU."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of the model on the GPU; auto takes what is faster without harm on this device."""
+    """Arithmetic of the network in training and inference; auto takes what suits the device."""
     use_cpc: bool = False
     """Auxiliary loss CPC|A (not available yet)."""
     cpc_forward_steps: int = 8

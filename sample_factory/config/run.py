@@ -63,13 +63,13 @@ class RunConfig(ExperimentConfig):
     restart_behavior: Literal["resume", "restart", "overwrite"] = "resume"
     """If the experiment exists: go on with it, rename the old folder and start anew, or delete the old folder."""
     serial_mode: bool = False
-    """Run everything in one process in a fixed order: slower, for debugging, and bit-identical for equal seeds on the CPU."""
+    """Run everything in one process in a fixed order: for debugging, and bit-identical for equal seeds on the CPU."""
     train_for_env_steps: int = UNLIMITED
-    """Stop when every policy has been trained on this many environment frames (frames skipped by --env_frameskip count)."""
+    """Stop when every policy has been trained on this many environment frames (those skipped by frameskip count)."""
     train_for_seconds: int = UNLIMITED
     """Stop after this many seconds, counted from the start of this process."""
     benchmark: bool = False
-    """Measure throughput: no start-up decorrelation, and the run ends after 2 million environment frames or 1 million steps."""
+    """Measure throughput: no start-up decorrelation, and ends after 2 million environment frames or 1 million steps."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -45,7 +45,7 @@ def options(root_type: type, family_options: type | None) -> dict[str, Option]:
         hints = get_type_hints(section_type)
         for item in fields(section_type):
             if item.name in found:
-                raise ValueError(f"{section_type.__name__}: option --{item.name} exists in section {found[item.name].section}")
+                raise ValueError(f"option --{item.name} of {section_type.__name__} already exists")
             is_required = item.default is MISSING and item.default_factory is MISSING
             is_bare = bool(item.metadata.get("bare"))
             found[item.name] = Option(item.name, section, hints[item.name], is_bare, is_required)
@@ -89,8 +89,10 @@ def convert(option: Option, value: Any, source: str) -> Any:
 
 
 def members(hint: Any) -> tuple[Any, ...]:
-    """The alternatives of a union, or the type itself."""
-    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    """The alternatives of a union, None last, or the type itself."""
+    found = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    assert len(found) == 1 or (len(found) == 2 and type(None) in found), f"options are X or X | None, not {hint}"
+    return tuple(sorted(found, key=lambda member: member is type(None)))
 
 
 def is_optional(hint: Any) -> bool:
@@ -105,15 +107,15 @@ def describe(hint: Any) -> str:
     if get_origin(hint) is Literal:
         return "one of " + ", ".join(map(str, get_args(hint)))
     if get_origin(hint) is tuple:
-        return f"a list of which each is {describe(get_args(hint)[0])}"
+        return f"{describe(get_args(hint)[0])}, or several separated by spaces"
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "text", type(None): "None"}
     return names.get(hint, str(hint))
 
 
 def _convert(hint: Any, value: Any) -> Any:
     """Raises TypeError if the value does not fit."""
-    if len(members(hint)) > 1:
-        return _convert_to_any(members(hint), value)
+    if is_optional(hint):
+        return None if value is None else _convert(members(hint)[0], value)
     if get_origin(hint) is Literal and value in get_args(hint):
         return value
     if get_origin(hint) is tuple and isinstance(value, (list, tuple)):
@@ -125,13 +127,4 @@ def _convert(hint: Any, value: Any) -> Any:
         return float(value)
     if isinstance(hint, type) and hint not in (int, float) and isinstance(value, hint):
         return value
-    raise TypeError
-
-
-def _convert_to_any(hints: tuple[Any, ...], value: Any) -> Any:
-    for hint in hints:
-        try:
-            return _convert(hint, value)
-        except TypeError:
-            continue
     raise TypeError
