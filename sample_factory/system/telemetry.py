@@ -1,7 +1,7 @@
 """Turns what the components report into summaries and the state on the console. Starts and watches nothing.
 
-The supervisor calls everything here from its own loop, in one thread. Averages over episodes are written as soon as there
-is one episode; they cover at most the last `stats_avg`.
+The supervisor calls everything here from its own loop, in one thread. Averages over episodes are written as soon as
+there is one episode; they cover at most the last `stats_avg`.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class _PolicyTelemetry:
     def train(self, train_step: int, env_steps: int, stats: Mapping[str, float]) -> None:
         self.train_step, self.env_steps = train_step, env_steps
         self._unwritten |= {name if "/" in name else f"train/{name}": value for name, value in stats.items()}
-        # Some statistics come only with some reports (the last minibatch of an iteration): the display keeps the others.
+        # Some statistics come only with some reports (the last minibatch of an iteration): the display keeps them.
         self._latest |= self._unwritten
 
     def write(self, scalars: Mapping[str, float]) -> None:
