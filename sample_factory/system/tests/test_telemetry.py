@@ -168,6 +168,17 @@ def test_console_is_shown_the_state_of_the_run(tmp_path, console):
     assert console.shown[-1].eta_sec == pytest.approx(960_000 / 400)
 
 
+def test_what_limits_the_run_is_logged_with_the_summaries(tmp_path, console, caplog):
+    telemetry = make(tmp_path, console)
+    with caplog.at_level(logging.INFO):
+        run(telemetry, range(25))
+        assert "Limit:" not in caplog.text  # nothing was measured yet
+        telemetry.components({"rollout worker": ComponentShare("rollout worker", {"environments": 0.9})})
+        run(telemetry, range(25, 61))
+    assert [record.getMessage()[:20] for record in caplog.records] == ["Limit: environments:"] * 2
+    assert console.shown[-1].limit.startswith("environments: rollout workers spend 90 %")
+
+
 def test_end_of_the_run_is_summed_up_and_the_terminal_released(tmp_path, console, caplog):
     telemetry = make(tmp_path, console)
     for second, frames in ((0, 1_000_000), (10, 1_005_000)):  # resumed: what was collected before does not count
@@ -177,6 +188,7 @@ def test_end_of_the_run_is_summed_up_and_the_terminal_released(tmp_path, console
     with caplog.at_level(logging.INFO):
         telemetry.close(10.0)
     assert console.is_closed
+    assert console.shown[-1].policies[0].env_steps == 1_005_000
     assert "Collected {0: 1005000}, FPS: 500.0" in caplog.text
 
 
