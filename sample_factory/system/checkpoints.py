@@ -84,7 +84,11 @@ class CheckpointStore:
         if not checkpoints:
             return None
         path = self.directory / "milestones" / f"{name or checkpoints[-1].name}.milestone"
-        _write_atomically(path, checkpoints[-1].read_bytes())
+        try:
+            data = checkpoints[-1].read_bytes()
+        except OSError as error:
+            raise CheckpointError(f"cannot read checkpoint {checkpoints[-1]}: {error.strerror or error}") from error
+        _write_atomically(path, data)
         return path
 
     def checkpoints(self) -> list[Path]:

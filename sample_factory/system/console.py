@@ -12,6 +12,8 @@ from sample_factory.system.status import Status, plain_lines
 log = logging.getLogger(__name__)
 
 LINES_EVERY_SEC = 5.0
+STATUS_LINE = {"is_status": True}
+"""For `extra` of a log call: the line repeats what a live display shows, which keeps it to the log file."""
 
 
 class Console(Protocol):
@@ -45,7 +47,7 @@ class PlainConsole:
     def show(self, status: Status) -> None:
         """Log the state, to the console and to the log file."""
         for line in plain_lines(status):
-            log.info("%s", line)
+            log.info("%s", line, extra=STATUS_LINE)
 
     def close(self) -> None:
         """Nothing to restore."""

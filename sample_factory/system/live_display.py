@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sample_factory.system.console import LINES_EVERY_SEC
+from sample_factory.system.console import LINES_EVERY_SEC, STATUS_LINE
 from sample_factory.system.every import Every
 from sample_factory.system.status import FPS_WINDOWS_SEC, PolicyStatus, Status, plain_lines
 
@@ -43,7 +43,7 @@ class LiveConsole:
             log.debug("the terminal has gone away: %s", error)
         if self._lines_due.due():
             for line in plain_lines(status):
-                log.info("%s", line, extra={"is_status": True})
+                log.info("%s", line, extra=STATUS_LINE)
 
     def close(self) -> None:
         """Leave the last state on the screen."""

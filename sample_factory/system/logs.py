@@ -1,7 +1,7 @@
 """Log lines of all processes: one file for the experiment, and the terminal. Does not know who logs what.
 
-Every process appends whole lines to the same `sf_log.txt`. Only the supervisor owns the terminal; workers write warnings
-and errors to the error stream as well, unless the supervisor draws a live display there.
+Every process appends whole lines to the same `sf_log.txt`. Only the supervisor owns the terminal; workers write
+warnings and errors to the error stream as well, unless the supervisor draws a live display there.
 """
 
 from __future__ import annotations

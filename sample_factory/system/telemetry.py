@@ -1,7 +1,7 @@
 """Turns what the components report into summaries and the state on the console. Starts and watches nothing.
 
-The supervisor calls everything here from its own loop, in one thread. Averages over episodes are written as soon as there
-is one episode; they cover at most the last `stats_avg`.
+The supervisor calls everything here from its own loop, in one thread. Averages over episodes are written as soon as
+there is one episode; they cover at most the last `stats_avg`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from sample_factory.system.console import Console
+from sample_factory.system.console import STATUS_LINE, Console
 from sample_factory.system.episode_stats import EpisodeStats, Spread
 from sample_factory.system.limits import ComponentShare, bottleneck
 from sample_factory.system.rates import RateWindow
@@ -114,6 +114,9 @@ class Telemetry:
         if now - self._written >= self._summaries_interval_sec:
             self._written = now
             self._write_summaries(now)
+            if limit := self.limit():
+                # A status line: the live display shows it anyway, a pipe and the log file need it only now and then.
+                log.info("Limit: %s", limit, extra=STATUS_LINE)
 
     def status(self, now: float) -> Status:
         """The state of the run as values."""
@@ -131,6 +134,7 @@ class Telemetry:
         """Write the last summaries, leave the terminal in order and say what was collected."""
         self._write_train_summaries(now, even_if_early=True)
         self._write_summaries(now)
+        self._console.show(self.status(now))
         self._console.close()
         elapsed = now - (now if self._started is None else self._started)
         fps = (self._total_frames - self._first_frames) / elapsed if elapsed > 0 else 0.0
@@ -170,7 +174,7 @@ class _PolicyTelemetry:
     def train(self, train_step: int, env_steps: int, stats: Mapping[str, float]) -> None:
         self.train_step, self.env_steps = train_step, env_steps
         self._unwritten |= {name if "/" in name else f"train/{name}": value for name, value in stats.items()}
-        # Some statistics come only with some reports (the last minibatch of an iteration): the display keeps the others.
+        # Some statistics come only with some reports (the last minibatch of an iteration): the display keeps them.
         self._latest |= self._unwritten
 
     def write(self, scalars: Mapping[str, float]) -> None:
