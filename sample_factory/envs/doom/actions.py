@@ -1,7 +1,8 @@
-"""Action spaces of Doom environments and the button rows that they stand for. Knows neither the engine nor any scenario.
+"""Action spaces of Doom environments and the button rows they stand for. Knows neither the engine nor any scenario.
 
-An action space is a list of components, each one integer of the agent: a `ButtonChoice` presses at most one of its buttons, a
-`DiscretizedDelta` turns one analogue button by a fixed amount. One component gives a Discrete space, several give a Tuple.
+An action space is a list of components, each one integer of the agent: a `ButtonChoice` presses at most one of its
+buttons, a `DiscretizedDelta` moves one analogue button by a fixed amount. One component gives a Discrete space, several
+give a Tuple.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import gymnasium as gym
@@ -82,7 +83,7 @@ class ActionTable:
         return self._rows[index]
 
 
-@lru_cache(maxsize=None)
+@cache
 def action_table(components: tuple[Component, ...]) -> ActionTable:
     """The table of these components, shared by all environments of the process (large ones have thousands of rows)."""
     return ActionTable(components)

@@ -1,4 +1,4 @@
-"""Single-player Doom as a Gymnasium environment that can write its frames in place. Knows no command line and no other environment."""
+"""Single-player Doom as a Gymnasium environment that can write its frames in place. Knows no command line."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from sample_factory.envs.doom.specs import DoomSpec
 class DoomEnv(gym.Env[np.ndarray, Any]):
     """One player, one engine process; see `RowEnv` in `sample_factory.envs.contract` for `reset_into` and `step_into`.
 
-    The engine starts at the first reset, so that it inherits the CPU affinity that its worker has by then (sharing one core makes it twice
-    as fast). It has no frame of an episode's end: the final observation repeats the last frame that was seen, at most one step
-    old, because the value of a truncated episode is estimated from it.
+    The engine starts at the first reset, so that it inherits the CPU affinity that its worker has by then (sharing one
+    core makes it twice as fast). It has no frame of an episode's end: the final observation repeats the last frame that
+    was seen, one step old, because the value of a truncated episode is estimated from it.
     """
 
     metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 35}  # noqa: RUF012 (Gymnasium's way)
@@ -70,7 +70,7 @@ class DoomEnv(gym.Env[np.ndarray, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Start an episode; with the same seed, the same episodes follow."""
+        """Start an episode; the same episodes follow the same seed. Each seed starts a new engine (0.15 s)."""
         row = np.empty(self._row_shape, np.uint8)
         info = self.reset_into(seed, {"obs": row})
         return self._declared(row), info
@@ -116,7 +116,7 @@ class DoomEnv(gym.Env[np.ndarray, Any]):
         """A copy of the frame as the game drew it, before resizing; None when a window shows it."""
         if self.render_mode != "rgb_array" or self._screen is None:
             return None
-        return self._screen.copy()
+        return np.array(self._screen)
 
     def close(self) -> None:
         """End the game; may be called any number of times, in any state."""
@@ -125,6 +125,8 @@ class DoomEnv(gym.Env[np.ndarray, Any]):
             stop_game(game)
 
     def _start_episode(self, reseed: bool) -> None:
+        if reseed:
+            self.close()  # re-seeding a running engine leaves the random face in the HUD as it is
         if self._game is None:
             cv2.setNumThreads(0)  # frames are tiny: a thread pool per worker only costs
             self._game = start_game(
@@ -134,10 +136,8 @@ class DoomEnv(gym.Env[np.ndarray, Any]):
                 wide_aspect_ratio=self._options.wide_aspect_ratio,
                 window=self.render_mode == "human",
             )
-            return  # the engine has begun its first episode
-        if reseed:
-            self._game.api.set_seed(self._engine_seed())
-        self._game.api.new_episode()
+        else:
+            self._game.api.new_episode()
 
     def _engine_seed(self) -> int:
         return int(self.np_random.integers(2**31))
@@ -148,7 +148,7 @@ class DoomEnv(gym.Env[np.ndarray, Any]):
         state = self._game.api.get_state()
         if state is not None:
             self._screen = state.screen_buffer  # owned by Python: stays as it is
-        # Into the row itself, 9 us; resizing channel-first planes through a transposed view takes 75 us for the same pixels.
+        # Into the row itself: 9 us, where resizing channel-first planes through a transposed view takes 75 us.
         cv2.resize(self._screen, self._size, row, 0, 0, cv2.INTER_NEAREST)
         return state is None
 

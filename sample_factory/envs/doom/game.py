@@ -1,7 +1,7 @@
-"""Starts and ends VizDoom engines so that nothing of them outlives its owner. Knows no observation, no action and no reward shaping.
+"""Starts and ends VizDoom engines so that nothing of them outlives their owner. Knows no observation and no shaping.
 
-The engine is a child process. Left alone it survives a killed parent, reads configuration files lying in the current directory, writes others
-there, and makes every later call of its library hang if it dies at the wrong moment.
+The engine is a child process. Left alone it survives a killed parent, obeys and writes configuration files in the
+current directory, and its library waits for ever if it stops answering.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def start_game(
     _set_rules(api, spec, buttons)
     _set_rendering(api, spec, wide_aspect_ratio, window)
     api.set_seed(seed)
-    # The engine reads its files at the start only, and it is killed before it would write any: the folder can go at once.
+    # The engine reads its files at the start and is killed before it would write any: the folder can go at once.
     with tempfile.TemporaryDirectory(prefix="sample_factory_doom_", ignore_cleanup_errors=True) as folder:
         api.set_vizdoom_path(_engine_command(Path(folder)))
         api.set_doom_config_path(str(Path(folder) / "engine.ini"))
@@ -62,7 +62,11 @@ def start_game(
 
 
 def stop_game(game: RunningGame) -> None:
-    """End the engine and remove its shared memory. Never hangs: a stopped engine would block `close` for ever, a dead one does not."""
+    """End the engine and remove its shared memory.
+
+    Kills first: `close` waits for ever (with the interpreter locked) for an engine that does not answer, but returns at
+    once when there is none.
+    """
     # The process may have ended and its number gone to another one: look before shooting.
     if game.engine_pid is not None and engine_instance(game.engine_pid) == game.instance_id:
         with contextlib.suppress(ProcessLookupError):
@@ -102,7 +106,7 @@ def _set_rendering(api: vizdoom.DoomGame, spec: DoomSpec, wide_aspect_ratio: boo
 
 
 def _engine_command(folder: Path) -> str:
-    """Path of a program that runs the engine and dies with this process, or of the bare engine where that cannot be had."""
+    """Path of a program that runs the engine and dies with this process; the bare engine if there is no such way."""
     engine = _PACKAGE / "vizdoom"
     setpriv = _setpriv()
     if setpriv is None:
@@ -115,7 +119,10 @@ def _engine_command(folder: Path) -> str:
 
 @functools.cache
 def _setpriv() -> str | None:
-    """Path of util-linux's setpriv if it can bind a child's life to its parent's; tried, because a failing engine start kills Python."""
+    """Path of util-linux's setpriv, if it can bind a child's life to its parent's.
+
+    Tried out here, because Python crashes when the engine fails to start.
+    """
     path = shutil.which("setpriv")
     if path is None:
         return None

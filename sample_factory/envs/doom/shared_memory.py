@@ -1,7 +1,8 @@
 """Clears away what killed VizDoom processes leave in /dev/shm. Does not know who started them.
 
-Every game has three objects there, named after its instance id, which is on the command line of its engine process. They outlive both
-processes when the parent is killed. Engines in another container that shares /dev/shm cannot be seen; do not sweep there.
+Every game has three objects there, named after its instance id, which is on the command line of its engine process.
+They outlive both processes when the parent is killed. Engines in another container that shares /dev/shm cannot be seen:
+do not sweep there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 _FOLDER = Path("/dev/shm")
 _PREFIXES = ("ViZDoomSM", "ViZDoomMQCtr", "ViZDoomMQDoom")
 _ID_ARGUMENT = b"+viz_instance_id"
-# The objects are made before the engine starts, which takes up to half a second on a cold disk and more on a busy machine.
+# The objects are made before the engine starts: half a second on a cold disk, more on a busy machine.
 _START_UP_SEC = 60.0
 
 

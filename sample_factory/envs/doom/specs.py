@@ -1,7 +1,7 @@
 """What each `doom_*` environment is: scenario, rules, rewards and actions. Knows no engine and no option.
 
-Everything is written out here instead of being read from the configuration files that VizDoom ships, because those differ
-from the settings for which published scores exist (other buttons, HUD, living rewards and death penalties).
+Everything is written out here instead of being read from the configuration files that VizDoom ships, because those
+differ from the settings for which published scores exist (other buttons, HUD, living rewards and death penalties).
 """
 
 from __future__ import annotations
