@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,17 +18,9 @@ class EnvConfig:
     """Number of last frames stacked into one observation, where the family stacks frames (Atari)."""
     pixel_format: Literal["CHW", "HWC"] = "CHW"
     """Axis order of images that environments declare: channels first or last."""
-    env_kwargs: str = "{}"
-    """JSON object with keyword arguments for the constructor of a gym_ environment."""
 
     def __post_init__(self) -> None:
         check_choices(self)
         if self.env_frameskip is not None:
             check_positive(self, "env_frameskip")
         check_positive(self, "env_framestack")
-        try:
-            kwargs = json.loads(self.env_kwargs)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"--env_kwargs={self.env_kwargs} is not valid JSON: {error}") from None
-        if not isinstance(kwargs, dict):
-            raise ValueError(f"--env_kwargs={self.env_kwargs} must be a JSON object")

@@ -184,18 +184,21 @@ class RolloutWorker:
         block.states[-1] = group.running_state
         bad = check_block(self._schema.keys, block.obs)
         if bad is not None:
-            raise ValueError(f"environment {self._setup.env_name}: {bad}")
+            step = "the bootstrap row" if bad.step == self._schema.rollout else f"step {bad.step}"
+            raise ValueError(
+                f"environment {self._setup.env_name}: observation {bad.key!r} of row {bad.row} is not finite at {step} of a rollout"
+            )
         self._ledger.hand_over(block.index, self._setup.consumers)
         self.handed_over.append(block.index)
         group.block = None
         self._open_block(group)
 
     def _end_episode(self, group: _Group, episode: EpisodeInfo) -> None:
-        row, info = episode
+        row, info, lost_reward = episode
         objective = info.get("true_objective", info.get("true_reward"))
         extra = {str(key): float(value) for key, value in info.get("episode_extra_stats", {}).items()}
         self._episodes.append(
-            (self._policy, float(group.returns[row]), int(group.lengths[row]), None if objective is None else float(objective), extra)
+            (self._policy, float(group.returns[row] + lost_reward), int(group.lengths[row]), None if objective is None else float(objective), extra)
         )
         group.returns[row] = 0.0
         group.lengths[row] = 0

@@ -83,6 +83,11 @@ class Batcher:
             self._give_back(block)
         self._copied.clear()
 
+    def forget(self) -> None:
+        """Drop everything collected so far, without giving anything back."""
+        self._filled, self._current = 0, None
+        self._copied.clear()
+
     def _take_block(self, version: int) -> bool:
         ready = self._ledger.ready(self._policy)
         if not ready:

@@ -66,7 +66,7 @@ class Learner:
                 if abs(policy_loss - last_policy_loss) < _SAME_LOSS:
                     break  # nothing changes any more
                 last_policy_loss = policy_loss
-        self.model.update_normalizers(batch.obs, batch.valid)
+        self.model.update_normalizers({name: tensor[:-1] for name, tensor in batch.obs.items()}, batch.valid)
         if with_statistics:
             statistics |= self._run_statistics(batch)
         return statistics

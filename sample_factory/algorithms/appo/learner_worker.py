@@ -137,6 +137,10 @@ class LearnerWorker:
         self._save_if_due()
         return True
 
+    def forget_experience(self) -> None:
+        """Drop what was collected and not yet learnt from; the caller empties the ledger."""
+        self._batcher.forget()
+
     def _report(self, statistics: dict[str, float]) -> None:
         self._reports.send(
             "train", policy=self._setup.policy, train_step=self.train_step, env_steps=self.env_steps, statistics=statistics

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from sample_factory.algorithms.appo.describe import RunFacts, describe_env, describe_model
 from sample_factory.algorithms.appo.monitor import Monitor
@@ -19,7 +20,7 @@ from sample_factory.config.config import Config
 from sample_factory.config.experiment import is_done, mark_done, prepare, save_cfg
 from sample_factory.envs import registry
 from sample_factory.sampling.policy import PolicyDescription
-from sample_factory.system.console import open_console
+from sample_factory.system.console import Console, open_console
 from sample_factory.system.logs import configure_supervisor_logging, reset_logging
 from sample_factory.system.process import interrupt_flag, prepare_start_method
 from sample_factory.system.supervisor import end_start_server
@@ -45,15 +46,15 @@ def train(config: Config, argv: Sequence[str]) -> Status:
         print(f"{folder} is done; raise --train_for_env_steps to train on")  # noqa: T201
         return Status.SUCCESS
     console = open_console()
-    configure_supervisor_logging(folder, console.handler())
+    configure_supervisor_logging(folder, console.handler)
     saved = save_cfg(folder, config, argv)
     telemetry = _telemetry(config, folder, console, saved)
     try:
-        with _Ending(config) as ending, interrupt_flag(ending.interrupt):
-            status = _run(config, folder, telemetry, ending)
+        ending = _Ending(config)
+        with interrupt_flag(ending.interrupt):
+            return _run(config, folder, telemetry, ending)
     finally:
         reset_logging()
-    return status
 
 
 def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) -> Status:
@@ -103,12 +104,6 @@ class _Ending:
         self._started = time.monotonic()
         self._interrupted = False
 
-    def __enter__(self) -> _Ending:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
     def interrupt(self, signal_number: int) -> None:
         """A signal asks the run to end."""
         log.warning("Signal %d: saving and ending; a second Ctrl-C ends at once", signal_number)
@@ -145,11 +140,16 @@ def _log_plan(plan: Plan, facts: RunFacts) -> None:
     )
 
 
-def _telemetry(config: Config, folder: Path, console: object, saved: dict[str, object]) -> Telemetry:
+def _telemetry(config: Config, folder: Path, console: Console, saved: dict[str, Any]) -> Telemetry:
     options = config.telemetry
     wandb = None
     if options.with_wandb:
-        wandb = WandbSession()
+        wandb = WandbSession(
+            saved["wandb_unique_id"], project=options.wandb_project, user=options.wandb_user,
+            group=options.wandb_group or config.run.env, job_type=options.wandb_job_type, tags=options.wandb_tags,
+            directory=folder, config=saved, num_policies=config.sampling.num_policies,
+        )
+        wandb.start()
     return Telemetry(
         folder, config.sampling.num_policies, options.stats_avg, options.experiment_summaries_interval,
         config.run.train_for_env_steps, console, wandb,

@@ -172,8 +172,8 @@ def test_a_bad_list_entry_is_named():
 
 def test_text_may_contain_anything():
     kwargs = json.dumps({"name": "a=b --c", "n": [1, 2]})
-    values = flat(parse(["--env=x", f"--env_kwargs={kwargs}", "--wandb_group=-3"], Config))
-    assert (values["env_kwargs"], values["wandb_group"]) == (kwargs, "-3")
+    values = flat(parse(["--env=x", f"--wandb_project={kwargs}", "--wandb_group=-3"], Config))
+    assert (values["wandb_project"], values["wandb_group"]) == (kwargs, "-3")
 
 
 def test_unknown_flags_are_answered_with_the_nearest_one():

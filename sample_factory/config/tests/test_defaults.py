@@ -126,7 +126,6 @@ ESTABLISHED_DEFAULTS = {
 NEW_DEFAULTS = {
     "restart_behavior": "resume",
     "serial_mode": False,
-    "env_kwargs": "{}",
     "inference": "auto",
     "stall_timeout_seconds": 120,
     "max_restarts": 5,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import pytest
@@ -96,8 +95,6 @@ def test_combinations_that_make_sense_are_accepted(values):
         (CheckpointConfig, "save_every_updates", -1),
         (PbtConfig, "pbt_replace_fraction", 1.1),
         (EnvConfig, "env_frameskip", 0),
-        (EnvConfig, "env_kwargs", "{"),
-        (EnvConfig, "env_kwargs", "[1]"),
         (EnvConfig, "pixel_format", "CWH"),
         (EvaluationConfig, "video_name", "video.avi"),
         (EvaluationConfig, "max_num_episodes", 0),
@@ -121,8 +118,3 @@ def test_a_run_rejects_an_impossible_value_by_name(values):
 def test_no_experiment_is_outside_train_dir(name, value):
     with pytest.raises(ValueError, match=f"--{name}="):
         RunConfig(env="gym_x", **{name: value})
-
-
-def test_json_written_by_json_is_accepted_as_env_kwargs():
-    kwargs = {"render_mode": None, "continuous": True}
-    assert json.loads(EnvConfig(env_kwargs=json.dumps(kwargs)).env_kwargs) == kwargs
