@@ -176,9 +176,11 @@ class Supervisor:
         assert component.process is not None, f"{component.name} was not started"
         return component.process
 
-    def pids(self) -> list[int]:
-        """Process ids of the living components."""
-        return [component.process.pid for component in self.components if component.process and component.process.pid]
+    def pids(self) -> dict[str, int]:
+        """Process ids of the living components by name."""
+        return {
+            component.name: component.process.pid for component in self.components if component.process and component.process.pid
+        }
 
 
 def end_start_server() -> None:

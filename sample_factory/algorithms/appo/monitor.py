@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 
@@ -69,7 +70,7 @@ class Monitor:
         elif report.kind == "problem":
             log.error("%s: %s", report.component, report.data["text"])
 
-    def tick(self, now: float, pids: Mapping[str, Sequence[int]] | None = None) -> None:
+    def tick(self, now: float, pids: Mapping[str, int] | None = None) -> None:
         """Measure and show; call it often."""
         self._telemetry.sampled(self.frames, self.samples, now)
         for policy in range(len(self._objective)):
@@ -96,13 +97,12 @@ class Monitor:
             )
         self._telemetry.components(shares)
 
-    def _measure_memory(self, pids: Mapping[str, Sequence[int]]) -> None:
-        for kind, found in pids.items():
+    def _measure_memory(self, pids: Mapping[str, int]) -> None:
+        for kind, summary in _MEMORY_NAMES.items():
             sizes = []
-            for pid in found:
-                try:
-                    sizes.append(psutil.Process(pid).memory_info().rss / 2**20)
-                except psutil.Error:
-                    continue
+            for name, pid in pids.items():
+                with contextlib.suppress(psutil.Error):  # it may have ended by now
+                    if name.startswith(kind):
+                        sizes.append(psutil.Process(pid).memory_info().rss / 2**20)
             if sizes:
-                self._telemetry.system_stats({_MEMORY_NAMES[kind]: sum(sizes) / len(sizes)})
+                self._telemetry.system_stats({summary: sum(sizes) / len(sizes)})
