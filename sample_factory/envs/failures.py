@@ -65,7 +65,7 @@ class FailureBudget:
             EnvFailedError: the budget of this environment is spent.
         """
         trace = traceback.format_exc()
-        if self.num_failures == 0:  # once per worker: a broken environment must not flood the log
+        if self.num_failures == 0:  # once per group: a broken environment must not flood the log
             log.error("Environment %s number %d failed and is rebuilt:\n%s", self._name, env, trace)
         self.num_failures += 1
         if self._streaks[env] == 0 or step - self._last_steps[env] >= GOOD_STEPS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,6 +79,10 @@ def defaults_for(full_env_name: str) -> dict[str, Any]:
 
 def _find_spec(full_env_name: str) -> gym.envs.registration.EnvSpec:
     gym_id = full_env_name.removeprefix(PREFIX)
+    module, colon, registered_id = gym_id.partition(":")
+    if colon:  # Gymnasium's own spelling for ids that a module registers when it is imported
+        importlib.import_module(module)
+        gym_id = registered_id
     try:
         return gym.spec(gym_id)
     except gym.error.Error as error:

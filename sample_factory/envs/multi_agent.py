@@ -3,8 +3,8 @@
 The interface: attributes `num_agents` and `is_multiagent`, spaces of one agent, `reset` that returns a list of
 observations (or that and infos), `step(actions)` that returns lists (observations, rewards, dones, infos), or with
 terminated and truncated instead of dones. An agent whose episode has ended is reset by the environment itself within
-that step, so a truncated last step has lost its final observation and is marked invalid. An info with `is_active` False says that the agent did
-not take part in this step.
+that step, so a truncated last step has lost its final observation and is marked invalid. An info with `is_active` False
+says that the agent did not take part in this step.
 """
 
 from __future__ import annotations

@@ -21,10 +21,7 @@ class ObservationWriter:
         self.keys = observation_keys(space)
         paths = _leaf_paths(space)
         assert list(paths) == list(self.keys)
-        self._leaves = [
-            (name, spec, paths[name], getattr(spec.space, "start", None) if spec.kind == "integer" else None)
-            for name, spec in self.keys.items()
-        ]
+        self._leaves = [(name, spec, paths[name], _start(spec)) for name, spec in self.keys.items()]
 
     # hot path
     def write(self, observations: Sequence[Any], out: Mapping[str, np.ndarray]) -> None:
@@ -56,6 +53,12 @@ class ObservationWriter:
 def zero_rows(keys: Mapping[str, KeySpec], num_rows: int) -> dict[str, np.ndarray]:
     """Arrays that rows can be written into."""
     return {name: np.zeros((num_rows, *spec.shape), spec.dtype) for name, spec in keys.items()}
+
+
+def _start(spec: KeySpec) -> Any:
+    """The smallest declared value of an integer key (stored integers start at 0); None if there is nothing to subtract."""
+    start = getattr(spec.space, "start", 0) if spec.kind == "integer" else 0
+    return start if np.any(start) else None
 
 
 def _follow(value: Any, path: tuple[Any, ...]) -> Any:

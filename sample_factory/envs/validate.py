@@ -1,7 +1,7 @@
 """Looks at an environment before workers make hundreds of it, and at observations before they are learned from.
 
-Knows no adapter's inside: single and multi-agent environments are stepped as they were made, so that a wrong observation is
-reported as the environment returned it.
+Knows no adapter's inside: single and multi-agent environments are stepped as they were made, so that a wrong
+observation is reported as the environment returned it.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def check_block(keys: Mapping[str, KeySpec], observations: Mapping[str, np.ndarr
         if not np.issubdtype(values.dtype, np.floating):
             continue
         with np.errstate(over="ignore", invalid="ignore"):
-            # One pass without a temporary; a sum is finite only if every term is (it may overflow, hence the second look).
+            # One pass without a temporary: a sum is finite only if every term is (but it may overflow).
             if np.isfinite(values.sum()):
                 continue
         bad = ~np.isfinite(values).reshape(*values.shape[:2], -1).all(axis=-1)

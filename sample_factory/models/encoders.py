@@ -98,7 +98,7 @@ def make_key_encoder(
 ) -> nn.Module:
     """The network of one key; it takes [N, *spec.shape] and has an `output_size`.
 
-    Only the key "obs" is shifted and scaled by `obs_subtract_mean` and `obs_scale`; after `normalize_input` it comes so.
+    Only the key "obs" is shifted and scaled by `obs_subtract_mean` and `obs_scale`; `normalize_input` does it before.
     """
     if layer_sizes is None:
         layer_sizes = _vector_layers(options)

@@ -94,7 +94,7 @@ def gae(
         advantages [T, B], 0 on steps that are not valid, and returns [T, B] for the value function.
     """
     steps = _classify(rewards, terminated, valid, resets, values, gamma)
-    carry = steps.discounts * torch.where(steps.inactive, 1.0, gae_lambda)
+    carry = torch.where(steps.inactive, steps.discounts, steps.discounts * gae_lambda)
     deltas = torch.where(steps.decides, _temporal_differences(steps, steps.values), 0.0)
     advantages = _accumulate(deltas, carry, steps.blocked)
     returns = steps.values + advantages
@@ -111,7 +111,7 @@ def _classify(
     cut = resets & ~(valid & terminated)
     blocked = terminated | cut
     inactive = ~(valid | cut)
-    discounts = torch.where(blocked, 0.0, torch.full_like(rewards, gamma))
+    discounts = torch.full_like(rewards, gamma).masked_fill_(blocked, 0.0)
     rewards = torch.where(cut, 0.0, rewards)
     if bool(inactive.any()):
         own = torch.where(inactive, rewards, values[:-1])

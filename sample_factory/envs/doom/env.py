@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -58,7 +59,7 @@ class DoomEnv(gym.Env[np.ndarray, Any]):
         self._game: RunningGame | None = None
         self._screen: np.ndarray | None = None
         self._episode_return = 0.0  # without shaping
-        self.action_space = self._table.space
+        self.action_space = copy.deepcopy(self._table.space)  # the table is shared, a space has a random state
         shape = (3, *self._row_shape[:2]) if channels_first else self._row_shape
         self.observation_space = gym.spaces.Box(0, 255, shape, np.uint8)
 

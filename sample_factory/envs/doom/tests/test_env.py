@@ -104,7 +104,8 @@ def test_frame_equals_nearest_resize_of_channel_first_planes():
             observation = env.step(1)[0]
 
 
-def test_frame_is_red_green_blue():
+def test_frame_is_red_green_blue(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a bare engine litters
     with _make("doom_health_gathering", render_mode="rgb_array") as env:
         env.reset(seed=0)
         game = _game(env)
