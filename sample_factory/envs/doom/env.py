@@ -126,8 +126,9 @@ class DoomEnv(gym.Env[np.ndarray, Any]):
             stop_game(game)
 
     def _start_episode(self, reseed: bool) -> None:
-        if reseed:
-            self.close()  # re-seeding a running engine leaves the random face in the HUD as it is
+        # Re-seeding a running engine leaves the random face in the HUD as it is; a crashed one begins no episode.
+        if reseed or (self._game is not None and not self._game.api.is_running()):
+            self.close()
         if self._game is None:
             cv2.setNumThreads(0)  # frames are tiny: a thread pool per worker only costs
             self._game = start_game(

@@ -213,12 +213,30 @@ def test_a_row_that_cannot_be_written_in_place_is_refused():
         env.reset_into(0, {"obs": np.empty((3, 72, 128), np.uint8).transpose(1, 2, 0)})
 
 
+def test_sampling_in_one_environment_leaves_the_others_alone():
+    with _make() as first, _make() as second:
+        first.action_space.seed(0)
+        second.action_space.seed(0)
+        drawn = [first.action_space.sample() for _ in range(20)]
+        assert [second.action_space.sample() for _ in range(20)] == drawn
+
+
 def test_closing_twice_and_playing_again():
     with _make() as env:
         frame, _ = env.reset(seed=1)
         env.close()
         env.close()
         np.testing.assert_array_equal(env.reset(seed=1)[0], frame)
+
+
+def test_a_reset_replaces_an_engine_that_is_gone():
+    with _make() as env:
+        env.reset(seed=1)
+        first = env.instance_id
+        _game(env).close()
+        assert env.reset()[0].any()
+        assert env.instance_id != first
+        env.step(0)
 
 
 def test_window_plays_at_the_speed_of_people(monkeypatch):

@@ -57,6 +57,19 @@ def test_stopping_leaves_no_process_no_file_and_no_shared_memory(tmp_path, monke
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
+def test_the_engine_runs_on_the_cores_of_its_owner():
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {max(before)})
+        game = start_game(_BASIC, _BUTTONS, seed=1)
+        assert game.engine_pid is not None
+        assert os.sched_getaffinity(game.engine_pid) == {max(before)}
+        stop_game(game)
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def test_stopping_twice_is_harmless(game):
     stop_game(game)
     stop_game(game)
