@@ -2,12 +2,12 @@
 
     FREE --(its group's worker)--> FILLING --(worker)--> READY --(learner)--> LEARNING --(learner)--> FREE
 
-The ledger is the truth; doorbells only say "look again". Every cell has exactly one writer at any time, so there is no lock: the
-worker that owns the block writes `filling` and turns `readers` on; each learner turns only its own `readers` cell further. A dead
-process can be cleaned up after by looking at its cells.
+The ledger is the truth; doorbells only say "look again". Every cell has exactly one writer at any time, so there is
+no lock: the worker that owns the block writes `filling` and turns `readers` on; each learner turns only its own
+`readers` cell further. A dead process can be cleaned up after by looking at its cells.
 
-Blocks are the only credit: a worker whose blocks are all waiting for the learner stops sampling. That is the back-pressure and what
-bounds staleness.
+Blocks are the only credit: a worker whose blocks are all waiting for the learner stops sampling. That is the back-
+pressure and what bounds staleness.
 """
 
 from __future__ import annotations

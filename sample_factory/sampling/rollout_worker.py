@@ -82,7 +82,9 @@ class RolloutWorker:
         self._ledger = Ledger(setup.arena)
         self._requests = RequestTable(setup.arena)
         self._inference = {
-            policy: Inference(setup.arena, schema, policy, description, _seed(setup.seed, 2, index, policy), schema.rows)
+            policy: Inference(
+                setup.arena, schema, policy, description, _seed(setup.seed, 2, index, policy), schema.rows
+            )
             for policy, description in setup.inline.items()
         }
         self._policy = 0  # the only one for now; blocks, requests and reports carry it everywhere
@@ -100,7 +102,9 @@ class RolloutWorker:
         setup, schema = self._setup, self._schema
         group_index = self._index * schema.groups_per_worker + split
         env = setup.make_env(self._index, split)
-        assert env.num_rows == schema.rows, f"{setup.env_name}: a group has {env.num_rows} rows instead of {schema.rows}"
+        assert env.num_rows == schema.rows, (
+            f"{setup.env_name}: a group has {env.num_rows} rows instead of {schema.rows}"
+        )
         blocks = [block_view(setup.arena, schema, block) for block in schema.blocks_of_group(group_index)]
         running_state = setup.arena["running_states"][group_index]
         running_state[:] = 0  # a predecessor may have left its own
@@ -132,7 +136,9 @@ class RolloutWorker:
             return False
         self._ledger.take(block.index)
         if group.previous is None:
-            group.env.reset(_seed(self._setup.seed, 1, group.index), {name: array[0] for name, array in block.obs.items()})
+            group.env.reset(
+                _seed(self._setup.seed, 1, group.index), {name: array[0] for name, array in block.obs.items()}
+            )
         else:
             for name, array in block.obs.items():
                 array[0] = group.previous.obs[name][-1]
@@ -149,7 +155,9 @@ class RolloutWorker:
         step = group.step
         start = time.perf_counter()
         outcome = block.outcome(step)
-        ended = group.env.step(block.actions[step], {name: array[step + 1] for name, array in block.obs.items()}, outcome)
+        ended = group.env.step(
+            block.actions[step], {name: array[step + 1] for name, array in block.obs.items()}, outcome
+        )
         group.returns += outcome.rewards
         group.lengths += outcome.frames
         for episode in ended:
@@ -186,7 +194,8 @@ class RolloutWorker:
         if bad is not None:
             step = "the bootstrap row" if bad.step == self._schema.rollout else f"step {bad.step}"
             raise ValueError(
-                f"environment {self._setup.env_name}: observation {bad.key!r} of row {bad.row} is not finite at {step} of a rollout"
+                f"environment {self._setup.env_name}: observation {bad.key!r} of row {bad.row} is not finite "
+                f"at {step} of a rollout"
             )
         self._ledger.hand_over(block.index, self._setup.consumers)
         self.handed_over.append(block.index)
@@ -198,7 +207,13 @@ class RolloutWorker:
         objective = info.get("true_objective", info.get("true_reward"))
         extra = {str(key): float(value) for key, value in info.get("episode_extra_stats", {}).items()}
         self._episodes.append(
-            (self._policy, float(group.returns[row] + lost_reward), int(group.lengths[row]), None if objective is None else float(objective), extra)
+            (
+                self._policy,
+                float(group.returns[row] + lost_reward),
+                int(group.lengths[row]),
+                None if objective is None else float(objective),
+                extra,
+            )
         )
         group.returns[row] = 0.0
         group.lengths[row] = 0
@@ -220,8 +235,14 @@ class RolloutWorker:
 
 
 def run_rollout_worker(
-    setup: RolloutSetup, index: int, slot_index: int, doorbell: Doorbell, policy_bells: list[Bell], learner_bells: list[Bell],
-    threads: int, reports: ReportSink,
+    setup: RolloutSetup,
+    index: int,
+    slot_index: int,
+    doorbell: Doorbell,
+    policy_bells: list[Bell],
+    learner_bells: list[Bell],
+    threads: int,
+    reports: ReportSink,
 ) -> None:
     """Sample until told to stop."""
     limit_threads(threads, with_torch=bool(setup.inline))

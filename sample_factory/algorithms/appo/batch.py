@@ -44,8 +44,16 @@ class Batcher:
     """Collects rows of READY blocks until an iteration is complete."""
 
     def __init__(
-        self, ledger: Ledger, blocks: Mapping[int, Block], schema: BlockSchema, policy: int, num_rows: int, max_lag: int,
-        device: torch.device, release_early: bool, on_release: Callable[[int], None],
+        self,
+        ledger: Ledger,
+        blocks: Mapping[int, Block],
+        schema: BlockSchema,
+        policy: int,
+        num_rows: int,
+        max_lag: int,
+        device: torch.device,
+        release_early: bool,
+        on_release: Callable[[int], None],
     ) -> None:
         """
         Args:

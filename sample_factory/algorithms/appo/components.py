@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from sample_factory.algorithms.appo.wiring import Wiring, checkpoint_folder
 from sample_factory.envs.registry import EnvFamily
@@ -23,16 +24,27 @@ def components(wiring: Wiring, registrations: Sequence[EnvFamily]) -> tuple[list
     rollout_bells = [Doorbell() for _ in range(num_workers)]
     learner_bells = [Doorbell() for _ in range(num_policies)]
     policy_bells = [Doorbell() for _ in range(wiring.num_policy_workers)]
-    learners = [_learner(wiring, policy, policy, learner_bells[policy], rollout_bells) for policy in range(num_policies)]
+    learners = [
+        _learner(wiring, policy, policy, learner_bells[policy], rollout_bells) for policy in range(num_policies)
+    ]
     policy_workers = [
-        _policy_worker(wiring, index, num_policies + index, bell, rollout_bells) for index, bell in enumerate(policy_bells)
+        _policy_worker(wiring, index, num_policies + index, bell, rollout_bells)
+        for index, bell in enumerate(policy_bells)
     ]
     first = num_policies + len(policy_workers)
     setup = wiring.rollout_setup(registrations, wiring.seed)
     rollout_workers = []
     for worker, doorbell in enumerate(rollout_bells):
         owned = wiring.schema.blocks_per_group * wiring.schema.groups_per_worker
-        arguments = (setup, worker, first + worker, doorbell, [b.bell for b in policy_bells], [b.bell for b in learner_bells], 1)
+        arguments = (
+            setup,
+            worker,
+            first + worker,
+            doorbell,
+            [b.bell for b in policy_bells],
+            [b.bell for b in learner_bells],
+            1,
+        )
         rollout_workers.append(
             Component(
                 name=f"rollout worker {worker}",
@@ -52,7 +64,7 @@ def components(wiring: Wiring, registrations: Sequence[EnvFamily]) -> tuple[list
     return [*learners, *policy_workers, *rollout_workers], slots
 
 
-def learner_arguments(wiring: Wiring, policy: int) -> dict[str, object]:
+def learner_arguments(wiring: Wiring, policy: int) -> dict[str, Any]:
     """What `LearnerSetup` is made from, without importing torch here."""
     config, plan, facts = wiring.config, wiring.plan, wiring.facts
     return {
@@ -86,11 +98,19 @@ def _learner(wiring: Wiring, policy: int, slot: int, doorbell: Doorbell, rollout
     )
 
 
-def _policy_worker(wiring: Wiring, index: int, slot: int, doorbell: Doorbell, rollout_bells: list[Doorbell]) -> Component:
+def _policy_worker(
+    wiring: Wiring, index: int, slot: int, doorbell: Doorbell, rollout_bells: list[Doorbell]
+) -> Component:
     per_policy = wiring.config.sampling.policy_workers_per_policy
     policy, place = divmod(index, per_policy)
     setup = PolicyWorkerSetup(
-        wiring.arena, wiring.schema, wiring.policy, policy, wiring.groups_of_policy_worker(place), slot, wiring.seed + 1000 + index,
+        wiring.arena,
+        wiring.schema,
+        wiring.policy,
+        policy,
+        wiring.groups_of_policy_worker(place),
+        slot,
+        wiring.seed + 1000 + index,
         wiring.plan.policy_worker_threads,
     )
     return Component(
@@ -105,7 +125,10 @@ def _policy_worker(wiring: Wiring, index: int, slot: int, doorbell: Doorbell, ro
 
 def _settings(wiring: Wiring, cores: tuple[int, ...], gpus: dict[str, str] | None = None) -> ProcessSettings:
     return ProcessSettings(
-        cores=cores, niceness=wiring.config.sampling.default_niceness, environment=gpus or {}, experiment_dir=str(wiring.folder)
+        cores=cores,
+        niceness=wiring.config.sampling.default_niceness,
+        environment=gpus or {},
+        experiment_dir=str(wiring.folder),
     )
 
 

@@ -1,7 +1,7 @@
 """Finding out, before anything starts, what environment and model look like, and whether they work. Knows no arena.
 
-This happens in a process of its own that is then thrown away: the main process stays small, and an environment that crashes the
-interpreter gives an error message instead of ending everything.
+This happens in a process of its own that is then thrown away: the main process stays small, and an environment that
+crashes the interpreter gives an error message instead of ending everything.
 """
 
 from __future__ import annotations
@@ -82,5 +82,7 @@ def describe_model(config: Config, facts: RunFacts, bfloat16: bool, checkpoints:
         if found is not None:
             mismatch = describe_mismatch(spec.build().state_dict(), found[0]["model"])
             if mismatch:
-                raise ValueError(f"{found[1]} is of another architecture: {mismatch}; use --restart_behavior=restart to start over")
+                raise ValueError(
+                    f"{found[1]} is of another architecture: {mismatch}; use --restart_behavior=restart to start over"
+                )
     return describe_policy(spec, facts.machine.device, bfloat16)

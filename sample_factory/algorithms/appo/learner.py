@@ -15,7 +15,13 @@ from sample_factory.config.learning import LearningConfig
 from sample_factory.models.actor_critic import ActorCritic
 from sample_factory.rl import distributions
 from sample_factory.rl.losses import masked_mean, normalize_advantages
-from sample_factory.rl.normalization import RunningMeanStd, denormalize, initial_statistics, normalize, update_statistics
+from sample_factory.rl.normalization import (
+    RunningMeanStd,
+    denormalize,
+    initial_statistics,
+    normalize,
+    update_statistics,
+)
 from sample_factory.rl.returns import gae, vtrace
 from sample_factory.rl.schedules import kl_adaptive_learning_rate
 from sample_factory.rl.spaces import MASK_KEY, ActionLayout
@@ -26,7 +32,9 @@ _SAME_LOSS = 1e-6
 class Learner:
     """Trains one policy's model with PPO on V-trace or GAE advantages."""
 
-    def __init__(self, model: ActorCritic, layout: ActionLayout, options: LearningConfig, rollout: int, bfloat16: bool, seed: int) -> None:
+    def __init__(
+        self, model: ActorCritic, layout: ActionLayout, options: LearningConfig, rollout: int, bfloat16: bool, seed: int
+    ) -> None:
         self.model = model
         self.train_step = 0
         """Updates (minibatches) so far: the policy version."""
@@ -37,7 +45,11 @@ class Learner:
         self._generator = torch.Generator().manual_seed(seed)
         self._returns = initial_statistics(1) if options.normalize_returns else None
         self._optimizer = torch.optim.Adam(
-            model.parameters(), options.learning_rate, betas=(options.adam_beta1, options.adam_beta2), eps=options.adam_eps, fused=True
+            model.parameters(),
+            options.learning_rate,
+            betas=(options.adam_beta1, options.adam_beta2),
+            eps=options.adam_eps,
+            fused=True,
         )
 
     def train(self, batch: Batch, with_statistics: bool) -> dict[str, float]:
@@ -76,27 +88,49 @@ class Learner:
         rewards = (batch.rewards * options.reward_scale).clamp(-options.reward_clip, options.reward_clip)
         if options.max_entropy_coeff:
             mask = _mask(batch.obs, slice(0, self._rollout))
-            rewards = rewards + options.max_entropy_coeff * distributions.entropy(self._layout, batch.action_logits, mask)
+            rewards = rewards + options.max_entropy_coeff * distributions.entropy(
+                self._layout, batch.action_logits, mask
+            )
         return rewards
 
     def _gae(self, batch: Batch, rewards: Tensor) -> tuple[Tensor, Tensor]:
-        """Advantages and returns from the values that the acting policy saw; only the bootstrap value is computed anew."""
+        """Advantages and returns from the values that the acting policy saw.
+
+        Only the bootstrap value is computed anew.
+        """
         with torch.no_grad(), self._precision():
             features = self.model.features({name: tensor[-1] for name, tensor in batch.obs.items()})
             last = self.model.heads(self.model.step(features, batch.states[-1])[0])[1]
         values = self._denormalized(torch.cat([batch.values, last[None].float()]))
         options = self._options
         advantages, returns = gae(
-            rewards, batch.terminated, batch.valid, batch.resets, values, gamma=options.gamma, gae_lambda=options.gae_lambda
+            rewards,
+            batch.terminated,
+            batch.valid,
+            batch.resets,
+            values,
+            gamma=options.gamma,
+            gae_lambda=options.gae_lambda,
         )
         return normalize_advantages(advantages, batch.valid), returns
 
     def _minibatches(self, batch: Batch, rewards: Tensor, advantages: tuple[Tensor, Tensor] | None) -> Iterator[_Part]:
-        """The whole batch if it is one minibatch, else random ones of trajectories (V-trace) or of `recurrence` steps (GAE)."""
+        """The whole batch if it is one minibatch, else random ones of trajectories (V-trace) or of `recurrence` steps
+        (GAE).
+        """
         whole = _Part(
-            obs=batch.obs, state=batch.states[0], resets=batch.resets, actions=batch.actions, logits=batch.action_logits,
-            log_probs=batch.log_probs, values=batch.values, rewards=rewards, terminated=batch.terminated, valid=batch.valid,
-            advantages=advantages[0] if advantages else None, targets=advantages[1] if advantages else None,
+            obs=batch.obs,
+            state=batch.states[0],
+            resets=batch.resets,
+            actions=batch.actions,
+            logits=batch.action_logits,
+            log_probs=batch.log_probs,
+            values=batch.values,
+            rewards=rewards,
+            terminated=batch.terminated,
+            valid=batch.valid,
+            advantages=advantages[0] if advantages else None,
+            targets=advantages[1] if advantages else None,
         )
         if advantages is not None:
             whole = _in_chunks(whole, batch.states, min(self._options.recurrence, self._rollout))
@@ -110,7 +144,9 @@ class Learner:
             yield _select(whole, order[start : start + size])
 
     def _update(self, part: _Part, with_statistics: bool) -> tuple[LossTerms, float, dict[str, float]]:
-        """One optimizer step; returns the loss terms, the KL divergence if it is needed, and statistics if asked for."""
+        """One optimizer step; returns the loss terms, the KL divergence if it is needed, and statistics if asked
+        for.
+        """
         steps = len(part.actions)
         mask = _mask(part.obs, slice(0, steps))
         with self._precision():
@@ -119,7 +155,9 @@ class Learner:
         log_probs = distributions.log_prob(self._layout, now, part.actions, mask)
         log_ratios = torch.where(part.valid, log_probs - part.log_probs, torch.zeros_like(log_probs))
         advantages, targets = self._advantages(part, log_ratios.detach(), values.detach())
-        minibatch = Minibatch(part.actions, part.logits, part.log_probs, part.values, advantages, targets, part.valid, mask)
+        minibatch = Minibatch(
+            part.actions, part.logits, part.log_probs, part.values, advantages, targets, part.valid, mask
+        )
         terms = appo_loss(minibatch, log_ratios, now, last, self._layout, self._options)
         self._optimizer.zero_grad(set_to_none=True)
         terms.total.backward()  # type: ignore[no-untyped-call]
@@ -128,7 +166,9 @@ class Learner:
         self.train_step += 1
         statistics = {}
         if with_statistics:
-            statistics = loss_statistics(minibatch, terms, log_ratios, now, last, self._layout, self._options.ppo_clip_ratio)
+            statistics = loss_statistics(
+                minibatch, terms, log_ratios, now, last, self._layout, self._options.ppo_clip_ratio
+            )
             statistics["grad_norm"] = float(norm) if norm is not None else 0.0
         divergence = 0.0
         if self._options.lr_schedule != "constant":
@@ -143,8 +183,15 @@ class Learner:
         else:
             options = self._options
             result = vtrace(
-                log_ratios, part.rewards, part.terminated, part.valid, part.resets, self._denormalized(values),
-                gamma=options.gamma, rho_clip=options.vtrace_rho, c_clip=options.vtrace_c,
+                log_ratios,
+                part.rewards,
+                part.terminated,
+                part.valid,
+                part.resets,
+                self._denormalized(values),
+                gamma=options.gamma,
+                rho_clip=options.vtrace_rho,
+                c_clip=options.vtrace_c,
             )
             advantages, targets = normalize_advantages(result.advantages, part.valid), result.targets
         if self._returns is None:
@@ -229,17 +276,21 @@ def _in_chunks(part: _Part, states: Tensor, steps: int) -> _Part:
     total = len(part.actions)
 
     def cut(tensor: Tensor) -> Tensor:
-        chunks = tensor[:total].unflatten(0, (total // steps, steps)).transpose(0, 1)
+        chunks = tensor[:total].view(total // steps, steps, *tensor.shape[1:]).transpose(0, 1)
         return chunks.flatten(1, 2)
 
-    changed = {name: cut(value) for name, value in part._asdict().items() if isinstance(value, Tensor) and name != "state"}
+    changed = {
+        name: cut(value) for name, value in part._asdict().items() if isinstance(value, Tensor) and name != "state"
+    }
     obs = {name: cut(tensor) for name, tensor in part.obs.items()}
     return part._replace(obs=obs, state=states[: total // steps].flatten(0, 1), **changed)
 
 
 def _select(part: _Part, columns: Tensor) -> _Part:
     changed = {
-        name: value.index_select(1, columns) for name, value in part._asdict().items() if isinstance(value, Tensor) and name != "state"
+        name: value.index_select(1, columns)
+        for name, value in part._asdict().items()
+        if isinstance(value, Tensor) and name != "state"
     }
     obs = {name: tensor.index_select(1, columns) for name, tensor in part.obs.items()}
     return part._replace(obs=obs, state=part.state.index_select(0, columns), **changed)

@@ -79,12 +79,21 @@ class LearnerWorker:
         ledger = Ledger(arena)
         ledger.reclaim_learning(setup.policy)  # a predecessor may have died with blocks in its hands
         self._batcher = Batcher(
-            ledger, {index: block_view(arena, schema, index) for index in range(schema.num_blocks)}, schema, setup.policy,
-            setup.iteration_rows, setup.learning.max_policy_lag, device, setup.release_early, on_release,
+            ledger,
+            {index: block_view(arena, schema, index) for index in range(schema.num_blocks)},
+            schema,
+            setup.policy,
+            setup.iteration_rows,
+            setup.learning.max_policy_lag,
+            device,
+            setup.release_early,
+            on_release,
         )
         self._statistics_due = Every(_STATISTICS_SEC)
         self._save_due = Every(setup.checkpoint.save_every_sec)
-        self._milestone_due = Every(setup.checkpoint.save_milestones_sec) if setup.checkpoint.save_milestones_sec > 0 else None
+        self._milestone_due = (
+            Every(setup.checkpoint.save_milestones_sec) if setup.checkpoint.save_milestones_sec > 0 else None
+        )
         self._best_due = Every(setup.checkpoint.save_best_every_sec)
         self._saved_step = -1
         self._has_reported = False
@@ -143,7 +152,11 @@ class LearnerWorker:
 
     def _report(self, statistics: dict[str, float]) -> None:
         self._reports.send(
-            "train", policy=self._setup.policy, train_step=self.train_step, env_steps=self.env_steps, statistics=statistics
+            "train",
+            policy=self._setup.policy,
+            train_step=self.train_step,
+            env_steps=self.env_steps,
+            statistics=statistics,
         )
 
     def _publish(self) -> None:
@@ -206,10 +219,16 @@ def _lag_statistics(batch: Batch, version: int) -> dict[str, float]:
     """How many updates old the experience was, `train/version_diff_*`."""
     chosen = batch.versions[batch.valid]
     lag = version - chosen.float() if len(chosen) else torch.zeros(1)
-    return {"version_diff_avg": float(lag.mean()), "version_diff_min": float(lag.min()), "version_diff_max": float(lag.max())}
+    return {
+        "version_diff_avg": float(lag.mean()),
+        "version_diff_min": float(lag.min()),
+        "version_diff_max": float(lag.max()),
+    }
 
 
-def make_setup(keys: dict[str, KeySpec], actions: ActionLayout, model_config: ModelConfig, **arguments: Any) -> LearnerSetup:
+def make_setup(
+    keys: dict[str, KeySpec], actions: ActionLayout, model_config: ModelConfig, **arguments: Any
+) -> LearnerSetup:
     """A setup from values that a process without torch can hold."""
     return LearnerSetup(model=ModelSpec(keys, actions, model_config), **arguments)
 
@@ -221,7 +240,9 @@ def run_learner_from(
     run_learner(make_setup(**arguments), slot_index, doorbell, rollout_bells, reports)
 
 
-def run_learner(setup: LearnerSetup, slot_index: int, doorbell: Doorbell, rollout_bells: list[Bell], reports: ReportSink) -> None:
+def run_learner(
+    setup: LearnerSetup, slot_index: int, doorbell: Doorbell, rollout_bells: list[Bell], reports: ReportSink
+) -> None:
     """Train until told to stop, then save."""
     torch.set_num_threads(setup.threads)
     slot = Slot(setup.arena, slot_index)

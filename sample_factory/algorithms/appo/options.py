@@ -1,4 +1,7 @@
-"""The options of a training or evaluation command line, environment family and saved experiment included. Runs nothing."""
+"""The options of a training or evaluation command line, environment family and saved experiment included.
+
+Runs nothing.
+"""
 
 from __future__ import annotations
 

@@ -21,14 +21,23 @@ _GRACE_SEC = 8.0  # a checkpoint on a slow disk, and still an answer to SIGTERM 
 
 
 def run_parallel(
-    wiring: Wiring, telemetry: Telemetry, registrations: Sequence[EnvFamily], preload: Sequence[str], ending: Callable[[Monitor], Status | None]
+    wiring: Wiring,
+    telemetry: Telemetry,
+    registrations: Sequence[EnvFamily],
+    preload: Sequence[str],
+    ending: Callable[[Monitor], Status | None],
 ) -> Status:
     """Run until `ending` has a status, or a component has used up its restarts."""
     sampling = wiring.config.sampling
     parts, slots = components(wiring, registrations)
     monitor = Monitor(wiring, telemetry, slots)
     supervisor = Supervisor(
-        wiring.arena, parts, preload, sampling.stall_timeout_seconds, sampling.reset_timeout_seconds, sampling.max_restarts
+        wiring.arena,
+        parts,
+        preload,
+        sampling.stall_timeout_seconds,
+        sampling.reset_timeout_seconds,
+        sampling.max_restarts,
     )
     failure: ComponentFailedError | None = None
     status: Status | None = None

@@ -43,7 +43,7 @@ def train(config: Config, argv: Sequence[str]) -> Status:
     """
     folder = prepare(config)
     if is_done(folder, config.run):
-        print(f"{folder} is done; raise --train_for_env_steps to train on")  # noqa: T201
+        print(f"{folder} is done; raise --train_for_env_steps to train on")
         return Status.SUCCESS
     console = open_console()
     configure_supervisor_logging(folder, console.handler)
@@ -83,7 +83,9 @@ def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) ->
     return status
 
 
-def look(config: Config, registrations: Sequence[registry.EnvFamily], checkpoints: Sequence[Path]) -> tuple[RunFacts, Plan, PolicyDescription]:
+def look(
+    config: Config, registrations: Sequence[registry.EnvFamily], checkpoints: Sequence[Path]
+) -> tuple[RunFacts, Plan, PolicyDescription]:
     """Everything that must be known before components start.
 
     Raises:
@@ -91,7 +93,12 @@ def look(config: Config, registrations: Sequence[registry.EnvFamily], checkpoint
     """
     facts = describe_env(config, registrations)
     plan = make_plan(
-        config.sampling, config.learning, facts.machine, facts.agents_per_env, facts.worth_bfloat16, config.run.serial_mode
+        config.sampling,
+        config.learning,
+        facts.machine,
+        facts.agents_per_env,
+        facts.worth_bfloat16,
+        config.run.serial_mode,
     )
     return facts, plan, describe_model(config, facts, plan.bfloat16, checkpoints)
 
@@ -135,8 +142,14 @@ def _log_plan(plan: Plan, facts: RunFacts) -> None:
     order = "alternate" if plan.alternate else "overlap"
     log.info(
         "%d rollout workers x %d groups x %d rows, inference %s, sampling and learning %s, %d blocks a group, %s on %s",
-        plan.num_workers, plan.groups_per_worker, plan.rows, place, order, plan.blocks_per_group,
-        "bfloat16" if plan.bfloat16 else "float32", facts.machine.device,
+        plan.num_workers,
+        plan.groups_per_worker,
+        plan.rows,
+        place,
+        order,
+        plan.blocks_per_group,
+        "bfloat16" if plan.bfloat16 else "float32",
+        facts.machine.device,
     )
 
 
@@ -145,12 +158,23 @@ def _telemetry(config: Config, folder: Path, console: Console, saved: dict[str, 
     wandb = None
     if options.with_wandb:
         wandb = WandbSession(
-            saved["wandb_unique_id"], project=options.wandb_project, user=options.wandb_user,
-            group=options.wandb_group or config.run.env, job_type=options.wandb_job_type, tags=options.wandb_tags,
-            directory=folder, config=saved, num_policies=config.sampling.num_policies,
+            saved["wandb_unique_id"],
+            project=options.wandb_project,
+            user=options.wandb_user,
+            group=options.wandb_group or config.run.env,
+            job_type=options.wandb_job_type,
+            tags=options.wandb_tags,
+            directory=folder,
+            config=saved,
+            num_policies=config.sampling.num_policies,
         )
         wandb.start()
     return Telemetry(
-        folder, config.sampling.num_policies, options.stats_avg, options.experiment_summaries_interval,
-        config.run.train_for_env_steps, console, wandb,
+        folder,
+        config.sampling.num_policies,
+        options.stats_avg,
+        options.experiment_summaries_interval,
+        config.run.train_for_env_steps,
+        console,
+        wandb,
     )

@@ -166,7 +166,7 @@ def test_bfloat16_trunk_keeps_float32_results_close(memory: str, share: bool) ->
 
 
 def test_convolutions_are_stored_channels_last_and_stay_so() -> None:
-    model, keys = make("discrete", IMAGE, use_spectral_norm=True)
+    model, _keys = make("discrete", IMAGE, use_spectral_norm=True)
     for other in (model, copy.deepcopy(model), model.to_inference_precision(torch.bfloat16)):
         weights = [p for p in other.encoders.parameters() if p.dim() == 4]
         assert len(weights) == 3

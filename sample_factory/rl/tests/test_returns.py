@@ -86,7 +86,9 @@ def decides(trajectory: Trajectory, t: int, b: int) -> bool:
 
 
 def vtrace_double_sum(trajectory: Trajectory, t: int, b: int, rho_clip: float, c_clip: float) -> float:
-    """v_s = V(x_s) + sum over t of the product of discounts and c's times rho_t delta_t (Espeholt et al., equation 1)."""
+    """v_s = V(x_s) + sum over t of the product of discounts and c's times rho_t delta_t (Espeholt et al., equation
+    1).
+    """
     total, weight, row = float(trajectory.values[t, b]), 1.0, t
     while True:
         reward, discount, after = decision_at(trajectory, row, b)
