@@ -115,9 +115,7 @@ class Learner:
         return normalize_advantages(advantages, batch.valid), returns
 
     def _minibatches(self, batch: Batch, rewards: Tensor, advantages: tuple[Tensor, Tensor] | None) -> Iterator[_Part]:
-        """The whole batch if it is one minibatch, else random ones of trajectories (V-trace) or of `recurrence` steps
-        (GAE).
-        """
+        """The whole batch if it is one minibatch, else random ones: of trajectories (V-trace) or of chunks (GAE)."""
         whole = _Part(
             obs=batch.obs,
             state=batch.states[0],
@@ -144,9 +142,7 @@ class Learner:
             yield _select(whole, order[start : start + size])
 
     def _update(self, part: _Part, with_statistics: bool) -> tuple[LossTerms, float, dict[str, float]]:
-        """One optimizer step; returns the loss terms, the KL divergence if it is needed, and statistics if asked
-        for.
-        """
+        """One optimizer step; returns the loss terms, the KL divergence if needed, and statistics if asked for."""
         steps = len(part.actions)
         mask = _mask(part.obs, slice(0, steps))
         with self._precision():

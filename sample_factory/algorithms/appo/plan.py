@@ -109,9 +109,7 @@ def sampling_threads(cores: int, alternate: bool) -> int:
 
 
 def pin(cores: tuple[int, ...], num_workers: int) -> list[tuple[int, ...]]:
-    """Cores of each worker: one core each, round and round;
-
-    the workers of an incomplete last round share all cores evenly.
+    """Cores of each worker: one core each, round and round; those of an incomplete last round share all cores.
 
     44 workers on 20 cores: 40 have a core each, the last 4 have five cores each.
     """
