@@ -17,6 +17,7 @@ from sample_factory.envs.actions import action_decoder
 from sample_factory.envs.contract import EpisodeInfo, StepArrays
 from sample_factory.envs.failures import FailureBudget, close_quietly
 from sample_factory.envs.observations import ObservationWriter
+from sample_factory.envs.seeding import env_seed
 from sample_factory.rl.spaces import action_layout
 
 MakeMember = Callable[[int], gym.Env[Any, Any]]
@@ -67,8 +68,7 @@ class GymnasiumList:
         self._seed = seed
         self._resetting = []
         rows = self._rows(out)
-        seeds = [None if seed is None else seed + i for i in range(self.num_rows)]
-        observations = [self._reset_member(i, seeds[i], rows[i]) for i in range(self.num_rows)]
+        observations = [self._reset_member(i, env_seed(seed, i), rows[i]) for i in range(self.num_rows)]
         self._elapsed[:] = 0
         if not self._in_place:
             self._writer.write(observations, out)
@@ -186,8 +186,7 @@ class GymnasiumList:
             self._adopt(i)
             return self._call_reset(i, seed, place)
 
-        seed = None if self._seed is None else self._seed + i
-        return self._budget.recover(i, self._step_count, seed, lambda: close_quietly(self.envs[i]), restart)
+        return self._budget.recover(i, self._step_count, self._seed, lambda: close_quietly(self.envs[i]), restart)
 
 
 def _peel(env: gym.Env[Any, Any]) -> tuple[gym.Env[Any, Any], int | None]:

@@ -37,7 +37,7 @@ class EnvDescription:
 
 
 class BadValue(NamedTuple):
-    """Where a block of observations [rows, steps, ...] holds NaN or infinity."""
+    """Where a block of observations holds NaN or infinity."""
 
     key: str
     step: int
@@ -65,7 +65,7 @@ def describe(full_env_name: str, cfg: Any) -> EnvDescription:
 
 
 def check_block(keys: Mapping[str, KeySpec], observations: Mapping[str, np.ndarray]) -> BadValue | None:
-    """The first place in a block that is not finite, or None; `observations[key]` is [rows, steps, *shape]."""
+    """The first place in a block that is not finite, or None; `observations[key]` is [steps, rows, *shape]."""
     for name in keys:
         values = observations[name]
         if not np.issubdtype(values.dtype, np.floating):
@@ -76,7 +76,7 @@ def check_block(keys: Mapping[str, KeySpec], observations: Mapping[str, np.ndarr
                 continue
         bad = ~np.isfinite(values).reshape(*values.shape[:2], -1).all(axis=-1)
         if bad.any():
-            step, row = (int(index) for index in np.argwhere(bad.T)[0])
+            step, row = (int(index) for index in np.argwhere(bad)[0])
             return BadValue(name, step, row)
     return None
 

@@ -12,6 +12,7 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 
 from sample_factory.envs.contract import EpisodeInfo, StepArrays
 from sample_factory.envs.observations import ObservationWriter
+from sample_factory.envs.seeding import env_seed
 from sample_factory.rl.spaces import action_layout
 
 
@@ -42,7 +43,7 @@ class VectorEnvAdapter:
 
     def reset(self, seed: int | None, out: Mapping[str, np.ndarray]) -> None:
         """Start an episode in every row."""
-        observations, _ = self.env.reset(seed=seed)
+        observations, _ = self.env.reset(seed=env_seed(seed, 0))
         self._ended[:] = False
         self._writer.write_batch(observations, out)
 

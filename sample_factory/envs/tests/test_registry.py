@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ class Options:
 
 
 def make_counting(full_env_name, cfg, env_config):
-    env = Counting(length=5)
+    env: Any = Counting(length=5)
     env.made_with = (full_env_name, cfg, env_config)
     return env
 
@@ -65,7 +66,7 @@ def test_registered_names_take_precedence_over_families():
 
 def test_factories_learn_their_place_and_need_no_render_mode():
     register_env("my_env", make_counting)
-    batched = make_batched("my_env", CFG, 2, worker_index=3, first_env_id=10)
+    batched: Any = make_batched("my_env", CFG, 2, worker_index=3, first_env_id=10)
     name, cfg, config = batched.envs[1].made_with
     assert (name, cfg) == ("my_env", CFG)
     assert config == {"worker_index": 3, "vector_index": 1, "env_id": 11, "num_envs": 2} and config.env_id == 11
@@ -128,7 +129,7 @@ def test_workers_do_not_load_torch():
 
 def _rows_in_child(families, answers):
     restore(families)
-    answers.put((make_batched("my_env", CFG, 2).num_rows, resolve("my_env").options.__name__))
+    answers.put((make_batched("my_env", CFG, 2).num_rows, resolve("my_env").options is Options))
 
 
 def test_registrations_reach_a_spawned_process():
@@ -138,7 +139,7 @@ def test_registrations_reach_a_spawned_process():
     child = context.Process(target=_rows_in_child, args=(snapshot(), answers))
     child.start()
     child.join()
-    assert child.exitcode == 0 and answers.get() == (2, "Options")
+    assert child.exitcode == 0 and answers.get() == (2, True)
     child.close()
 
 
