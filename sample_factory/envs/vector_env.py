@@ -55,13 +55,12 @@ class VectorEnvAdapter:
         if self._same_step:
             result.resets[:] = terminated | truncated
             result.valid[:] = ~truncated | terminated
-            result.terminated[:], result.truncated[:] = terminated, truncated
             result.frames[:] = _frames(infos, self.num_rows)
         else:
             result.resets[:] = self._ended
             result.valid[:] = ~self._ended
-            result.terminated[:], result.truncated[:] = terminated & result.valid, truncated & result.valid
             result.frames[:] = _frames(infos, self.num_rows) * result.valid
+        result.terminated[:], result.truncated[:] = terminated, truncated
         result.rewards[:] = np.where(result.valid, rewards, 0)
         np.logical_or(result.terminated, result.truncated, out=self._ended)
         lost = np.where(result.valid, 0, rewards)

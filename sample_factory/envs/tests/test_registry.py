@@ -62,6 +62,8 @@ def test_longest_matching_name_wins():
 def test_registered_names_take_precedence_over_families():
     register_env("gym_mine", make_counting)
     assert resolve("gym_mine").make is make_counting and resolve("gym_CartPole-v1").prefix == "gym_"
+    register_env("gym_", make_nested)
+    assert resolve("gym_CartPole-v1").make is make_nested
 
 
 def test_factories_learn_their_place_and_need_no_render_mode():
@@ -93,8 +95,9 @@ def test_what_cannot_be_batched_is_refused():
     with pytest.raises(ValueError, match=r"'nothing' is a builtins\.object"):
         make_batched("nothing", CFG, 1)
     register_env("few", lambda name, cfg, config: make_vector(name, cfg, SimpleNamespace(num_envs=2)))
-    with pytest.raises(ValueError, match="num_envs=3 and made 2 rows"):
-        make_batched("few", CFG, 3)
+    for num_envs in (1, 3):
+        with pytest.raises(ValueError, match=f"num_envs={num_envs} and made 2 rows"):
+            make_batched("few", CFG, num_envs)
 
 
 @pytest.mark.parametrize(

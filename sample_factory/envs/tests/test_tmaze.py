@@ -76,6 +76,15 @@ def test_step_limit_truncates_and_the_next_step_resets():
     assert [(bool(r.valid[0]), bool(r.resets[0])) for r in results[5:]] == [(True, False), (False, True), (True, False)]
 
 
+def test_the_step_after_a_choice_only_resets():
+    runner = Runner(make_batched("tmaze_1", CFG, 1))
+    runner.reset(seed=0)
+    runner.step([FORWARD])
+    assert runner.step([LEFT])[1].terminated[0]
+    out, result, episodes = runner.step([LEFT])
+    assert result == (0, False, False, False, True, 0) and episodes == [] and out["obs"][0, :2].sum() == 1
+
+
 def test_the_single_environment_is_a_gymnasium_environment():
     env = create_env("tmaze_2", CFG, None, "ansi")
     assert isinstance(env, TMazeEnv) and isinstance(env, gym.Env)
