@@ -122,8 +122,8 @@ class GymnasiumList:
         result.rewards[:] = rewards
         result.terminated[:] = terminated
         result.truncated[:] = truncated
-        result.valid[:] = True
-        result.resets[:] = False
+        result.valid.fill(True)
+        result.resets.fill(False)
         result.frames[:] = self._frames
         for row, info in enumerate(infos):
             if info and "num_frames" in info:
@@ -134,7 +134,7 @@ class GymnasiumList:
             self._elapsed[row] = 0
             result.valid[row], result.resets[row], result.frames[row] = False, True, 0
         np.logical_or(result.truncated, self._elapsed >= self._limits, out=result.truncated)
-        self._resetting = np.flatnonzero(result.terminated | result.truncated).tolist()
+        self._resetting = (result.terminated | result.truncated).nonzero()[0].tolist()
         return [EpisodeInfo(row, infos[row]) for row in self._resetting]
 
     def _rows(self, out: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray] | None]:
