@@ -55,6 +55,28 @@ class Wandering(gym.Env[Any, Any]):
         return {"obs": vector, MASK_KEY: allowed}
 
 
+class Mixed(Wandering):
+    """The same with an image and integers to see."""
+
+    def __init__(self) -> None:
+        super().__init__("discrete")
+        self.observation_space = gym.spaces.Dict(
+            {
+                "obs": gym.spaces.Box(0, 255, (40, 40, 3), np.uint8),
+                "level": gym.spaces.Discrete(7),
+                "counts": gym.spaces.MultiDiscrete([3, 4]),
+            }
+        )
+
+    def _observe(self) -> Any:
+        random = self.np_random
+        return {
+            "obs": random.integers(0, 256, (40, 40, 3), np.uint8),
+            "level": int(random.integers(7)),
+            "counts": random.integers(0, 3, 2),
+        }
+
+
 class ConstantReward(gym.Env[Any, Any]):
     """Reward 1 at every step of episodes of ten steps; observes the step."""
 
@@ -98,7 +120,7 @@ def make_case(full_env_name: str, cfg: Any, env_config: Any, render_mode: str | 
         return Absent()
     if kind.startswith("constant"):
         return ConstantReward(truncates=kind == "constant_truncated")
-    return Wandering(kind)
+    return Mixed() if kind == "mixed" else Wandering(kind)
 
 
 FAMILY = registry.EnvFamily(PREFIX, make_case, defaults={"encoder_type": "mlp"})
