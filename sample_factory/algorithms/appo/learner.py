@@ -296,12 +296,14 @@ def _mask(obs: dict[str, Tensor], steps: slice) -> Tensor | None:
 
 
 def _clear_ignored(batch: Batch) -> None:
-    """Zero what is on steps that are not learnt from, so that not even a NaN there can reach a gradient."""
+    """Zero what was done on steps that are not learnt from, so that not even a NaN there can reach a gradient.
+
+    Not the values of this policy's own steps: that of a step which only resets is what a cut episode bootstraps from.
+    """
     ignored = ~batch.valid
     batch.actions.masked_fill_(ignored[..., None], 0)
     batch.action_logits.masked_fill_(ignored[..., None], 0)
     batch.log_probs.masked_fill_(ignored, 0)
-    batch.values.masked_fill_(ignored, 0)
     if not bool(batch.own.all()):
         _clear_foreign(batch)
 
@@ -309,7 +311,8 @@ def _clear_ignored(batch: Batch) -> None:
 def _clear_foreign(batch: Batch) -> None:
     """Zero what other policies' episodes left in shared rows: there not even observations are of any use."""
     foreign = ~batch.own
-    batch.rewards[foreign] = 0
+    for tensor in (batch.rewards, batch.values):
+        tensor[foreign] = 0
     after = foreign[-1] | batch.resets[-1]  # the bootstrap row may be the first one of another policy's episode
     for tensor in batch.obs.values():
         if tensor.dtype != torch.uint8:  # bytes are finite, and images large

@@ -29,7 +29,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "exploration_loss": "symmetric_kl",
     },
 }
-ACTED = ("actions", "action_logits", "log_probs", "values")
+ACTED = ("actions", "action_logits", "log_probs")
 
 
 def fill(array: np.ndarray, where: Any, rng: np.random.Generator) -> None:
@@ -72,7 +72,7 @@ def assert_same(left: Any, right: Any, where: str = "state") -> None:
 
 
 def spoil_invalid(pipeline: Pipeline, rng: np.random.Generator) -> None:
-    """What was done and received on steps that only reset."""
+    """What was done and received on steps that only reset; their values are those of final observations."""
     arena = pipeline.arena
     invalid = ~arena["valid"]
     assert invalid.any()
@@ -99,7 +99,7 @@ def make_foreign(pipeline: Pipeline) -> np.ndarray:
 def spoil_foreign(pipeline: Pipeline, foreign: np.ndarray, rng: np.random.Generator) -> None:
     """Everything that belongs to those episodes, their observations and recurrent states included."""
     arena, interval = pipeline.arena, pipeline.schema.state_interval
-    for name in (*ACTED, "rewards", "versions"):
+    for name in (*ACTED, "rewards", "values", "versions"):
         fill(arena[name], foreign, rng)
     last = foreign[:, -1] | (arena["resets"][:, -1] & (np.arange(foreign.shape[2]) % 2 == 1))
     bootstrap = np.concatenate([foreign, last[:, None]], axis=1)
@@ -146,7 +146,7 @@ def test_whole_trajectories_are_left_out(tmp_path, variant, reason):
         if reason == "old":
             arena["versions"][np.array(blocks), 4] = 2  # one old step is enough
         if is_spoilt:
-            for name in (*ACTED, "rewards", "states", "obs/obs"):
+            for name in (*ACTED, "rewards", "values", "states", "obs/obs"):
                 fill(arena[name], blocks, rng)
         states.append(trained(pipeline))
         assert pipeline.batcher.discarded_rows == (4 if reason == "old" else 0)
