@@ -73,10 +73,11 @@ def test_folded_normalization_equals_the_plain_computation(
     images = torch.randint(0, 256 if scale == 255.0 else 12, (3, 12, 16, 3)).to(dtype)
     plain_input = ((images.float() - mean) / scale).permute(0, 3, 1, 2)
     results = []
-    for function in (lambda: FirstConv(conv, FoldedNormalization(mean, scale))(images), lambda: conv(plain_input)):
+    folded_conv = FirstConv(conv, FoldedNormalization(mean, scale))
+    for layer, layer_input in ((folded_conv, images), (conv, plain_input)):
         conv.zero_grad()
-        output = function()
-        output.square().mean().backward()
+        output = layer(layer_input)
+        torch.autograd.backward(output.square().mean())
         results.append([output, conv.weight.grad, conv.bias.grad if conv.bias is not None else None])
     for folded, plain in zip(*results, strict=True):
         torch.testing.assert_close(folded, plain, rtol=1e-5, atol=1e-5)
@@ -151,7 +152,7 @@ def test_vizdoom_encoder_gives_measurements_a_network_of_their_own() -> None:
     keys = observation_keys(space)
     encoder = build_encoder(keys, replace(OPTIONS, encoder_custom="vizdoom"))
     assert type(encoder) is type(make_vizdoom_encoder(keys, OPTIONS))
-    shapes = [tuple(p.shape) for p in encoder.key_encoders[0].parameters()]  # type: ignore[index, union-attr]
+    shapes = [tuple(p.shape) for p in encoder.key_encoders[0].parameters()]
     assert shapes == [(128, 23), (128,), (128, 128), (128,)]
     assert encoder(rows(keys)).shape == (2, 16)
 
