@@ -185,6 +185,17 @@ def test_the_only_allowed_category_is_always_taken() -> None:
     assert (actions == 2).all() and not log_probs.any()
 
 
+@pytest.mark.parametrize("uniform", [0.0, 1.0 - 2.0**-24])
+def test_not_even_the_extreme_random_numbers_reach_a_forbidden_category(
+    uniform: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "rand", lambda shape, **_: torch.full(shape, uniform))
+    params = random_params(DISCRETE, rows=200) * 5
+    mask = torch.tensor([0, 1, 1, 1, 0], dtype=torch.int8).expand(200, -1)
+    actions, log_probs = d.sample_with_log_prob(DISCRETE, params, mask)
+    assert ((actions >= 1) & (actions <= 3)).all() and (log_probs > -1e6).all()
+
+
 def test_symmetric_kl_equals_both_divergences_by_torch() -> None:
     layout = action_layout(SPACES["multi"])
     params = random_params(layout)
