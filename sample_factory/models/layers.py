@@ -25,7 +25,7 @@ _INITIALIZERS: dict[str, Callable[[Tensor, float], Tensor] | None] = {
 def make_activation(options: ModelOptions, inplace: bool = True) -> nn.Module:
     """The activation that `nonlinearity` names.
 
-    In place unless the input is needed again: the backward pass needs only the result, which saves a big tensor a layer.
+    In place unless the input is needed again: the backward pass needs only the result, so a tensor is saved.
     """
     return _ACTIVATIONS[one_of("nonlinearity", options.nonlinearity, tuple(_ACTIVATIONS))](inplace)
 
