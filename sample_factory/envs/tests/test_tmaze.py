@@ -82,8 +82,11 @@ def test_the_step_after_a_choice_only_resets():
     runner.step([FORWARD])
     assert runner.step([LEFT])[1].terminated[0]
     out, result, episodes = runner.step([LEFT])
-    assert [array.item() for array in result] == [0, False, False, False, True, 0] and episodes == []
-    assert out["obs"][0, :2].sum() == 1
+    assert (
+        [array.item() for array in result] == [0, False, False, False, True, 0]
+        and episodes == []
+        and out["obs"][0, :2].sum() == 1
+    )
 
 
 def test_the_single_environment_is_a_gymnasium_environment():
