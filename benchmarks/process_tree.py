@@ -84,7 +84,7 @@ class ProcessTree:
 
     def _is_ours(self, process: psutil.Process) -> bool:
         # The session first: reading the environment of a process is dearer, and some overwrite theirs with a title.
-        return os.getsid(process.pid) == self._root.pid or bool(process.environ().get(_MARK) == self._mark)
+        return os.getsid(process.pid) == self._root.pid or process.environ().get(_MARK) == self._mark
 
     def _remember(self, process: psutil.Process) -> None:
         identity = (process.pid, process.create_time())  # pids are used again
@@ -103,7 +103,7 @@ class ProcessTree:
 
 def _is_alive(process: psutil.Process) -> bool:
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except _GONE:
         return False
 
