@@ -112,12 +112,15 @@ def _doom(python: str, device: str) -> Case:
                     "--batch_size=1024",
                 ),
                 (
+                    _sf2(2, 16, splits=1),
                     _sf2(4, 8),
                     _sf2(2, 16),
-                    _sf2(2, 16, splits=1),
-                    _sf2(4, 8, threads=None),
-                    _sf2(8, 8),
+                    _sf2(2, 16, splits=1, batched=True),
                     _sf2(2, 16, splits=1, sync=True),
+                    _sf2(2, 16, splits=1, sync=True, threads=None),
+                    _sf2(1, 32, splits=1, batched=True, serial=True, threads=None),
+                    _sf2(8, 8),
+                    _sf2(4, 8, threads=None),
                 ),
                 packages=("vizdoom", "opencv-python"),
             ),
@@ -162,12 +165,15 @@ def _cartpole(python: str, device: str) -> Case:
                     "--batch_size=4096",
                 ),
                 (
-                    _sf2(2, 32),
-                    _sf2(2, 64),
-                    _sf2(2, 64, splits=1),
                     _sf2(2, 64, splits=1, batched=True),
-                    _sf2(1, 128, splits=1, serial=True),
-                    _sf2(2, 64, threads=None),
+                    _sf2(2, 64, splits=1),
+                    _sf2(2, 128, splits=1, batched=True),
+                    _sf2(1, 128, splits=1, batched=True),
+                    _sf2(1, 128, splits=1, batched=True, serial=True),
+                    _sf2(1, 128, splits=1, batched=True, serial=True, threads=None),
+                    _sf2(2, 64, splits=1, batched=True, sync=True, threads=None),
+                    _sf2(2, 32),
+                    _sf2(2, 64, splits=1, batched=True, threads=None),
                 ),
             ),
         ),
@@ -197,7 +203,7 @@ def _our_engine(
 def _ours(workers: int, envs: int, splits: int = 1) -> Setting:
     # No thread count here: the engine plans its own.
     return Setting(
-        f"{workers}x{envs}, {splits} split(s)",
+        f"{workers}x{envs}, splits {splits}",
         (f"--num_workers={workers}", f"--num_envs_per_worker={envs}", f"--worker_num_splits={splits}"),
     )
 
@@ -231,16 +237,16 @@ def _sf2(
     serial: bool = False,
 ) -> Setting:
     flags = [f"--num_workers={workers}", f"--num_envs_per_worker={envs}", f"--worker_num_splits={splits}"]
-    notes = [f"{workers}x{envs}", f"{splits} split(s)"]
+    notes = [f"{workers}x{envs}", f"splits {splits}"]
     for wanted, note, extra in (
-        (sync or serial, "synchronous", "--async_rl=False"),
+        (sync or serial, "sync", "--async_rl=False"),
         (batched, "batched", "--batched_sampling=True"),
-        (serial, "one process", "--serial_mode=True"),
+        (serial, "serial", "--serial_mode=True"),
     ):
         if wanted:
             notes.append(note)
             flags.append(extra)
     if threads is None:
-        notes.append("default threads")
+        notes.append("free threads")
     environ = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     return Setting(", ".join(notes), tuple(flags), environ)

@@ -36,10 +36,10 @@ class Session:
         try:
             measurement = measure(system.full_command(setting), system.environ(setting), timing, log_path)
         except (RunError, OSError, ValueError) as error:
-            print(f"{case.name:10} {system.name:16} {setting.name:36} FAILED: {error}", flush=True)
+            print(f"{case.name:10} {system.name:16} {setting.name:50} FAILED: {error}", flush=True)
             return Run(system.name, setting.name, pair, None, str(error))
         print(
-            f"{case.name:10} {system.name:16} {setting.name:36} {measurement.fps:10,.0f} fps"
+            f"{case.name:10} {system.name:16} {setting.name:50} {measurement.fps:10,.0f} fps"
             f" over {measurement.seconds:.0f} s  load before {measurement.load_average:.1f}"
             f"  peak {measurement.peak_pss_bytes / 1e6:,.0f} MB",
             flush=True,
