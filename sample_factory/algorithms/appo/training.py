@@ -20,6 +20,7 @@ from sample_factory.config.config import Config
 from sample_factory.config.experiment import is_done, mark_done, prepare, save_cfg
 from sample_factory.envs import registry
 from sample_factory.sampling.policy import PolicyDescription
+from sample_factory.sampling.processes import PRELOAD
 from sample_factory.system.console import Console, open_console
 from sample_factory.system.logs import configure_supervisor_logging, reset_logging
 from sample_factory.system.process import interrupt_flag, prepare_start_method
@@ -31,8 +32,7 @@ from sample_factory.system.wandb_session import WandbSession
 log = logging.getLogger(__name__)
 
 _BENCHMARK_FRAMES, _BENCHMARK_SAMPLES = 2_000_000, 1_000_000
-_LIGHT_PRELOAD = ("numpy", "gymnasium", "sample_factory.sampling.rollout_worker")
-_MODEL_PRELOAD = (*_LIGHT_PRELOAD, "torch", "sample_factory.algorithms.appo.learner_worker")
+_MODEL_PRELOAD = (*PRELOAD, "torch", "sample_factory.algorithms.appo.learner_worker")
 
 
 def train(config: Config, argv: Sequence[str]) -> Status:
@@ -66,7 +66,7 @@ def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) ->
         wiring = wire(config, folder, plan, facts, policy, seed)
         status = run_serial(wiring, telemetry, registrations, ending.status)
     else:
-        preload = _MODEL_PRELOAD if _likely_inline(config) else _LIGHT_PRELOAD
+        preload = _MODEL_PRELOAD if _likely_inline(config) else PRELOAD
         context = prepare_start_method(preload)
         try:
             facts, plan, policy = call_in_trial_process(
