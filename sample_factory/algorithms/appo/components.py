@@ -7,6 +7,7 @@ from typing import Any
 
 from sample_factory.algorithms.appo.wiring import Wiring, checkpoint_folder
 from sample_factory.envs.registry import EnvFamily
+from sample_factory.models import custom_encoders
 from sample_factory.sampling.policy_worker import PolicyWorkerSetup, run_policy_worker
 from sample_factory.sampling.processes import rollout_components, visible_gpus
 from sample_factory.system.doorbell import Doorbell
@@ -60,6 +61,7 @@ def learner_arguments(wiring: Wiring, policy: int) -> dict[str, Any]:
         "keys": facts.keys,
         "actions": facts.actions,
         "model_config": config.model,
+        "encoders": custom_encoders.snapshot(config.model.encoder_custom),
         "learning": config.learning,
         "checkpoint": config.checkpoint,
         "directory": checkpoint_folder(wiring.folder, policy),

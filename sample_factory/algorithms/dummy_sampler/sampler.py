@@ -139,7 +139,7 @@ class _Watch:
         self._measure()
         if self._counter.is_counting and self._report_due.due():
             log.info("%s", progress_line(self._counter.frames, self._counter.fps(time.monotonic())))
-        return self._ending.status(self._counter, self._board[:, Field.FRAMES])
+        return self._ending.status(self._counter, self._board[:, Field.FRAMES].tolist())
 
     def close(self) -> None:
         """Say what was collected; what workers did while they ended is not counted."""
@@ -154,7 +154,8 @@ class _Watch:
 
     def _measure(self) -> None:
         was_counting = self._counter.is_counting
-        self._counter.update(time.monotonic(), self._board[:, Field.FRAMES], self._board[:, Field.SAMPLES])
+        frames, samples = (self._board[:, field].tolist() for field in (Field.FRAMES, Field.SAMPLES))
+        self._counter.update(time.monotonic(), frames, samples)
         if self._counter.is_counting and not was_counting:
             log.info("All environments have been reset, counting begins")
             self._report_due = Every(_REPORT_SEC)
