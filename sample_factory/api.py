@@ -37,15 +37,18 @@ def train(*arguments: str, **options: Any) -> Status:
 
 
 def evaluate(*arguments: str, **options: Any) -> EvaluationResult:
-    """Evaluate a trained policy as `enjoy_appo` does; arguments are like those of `train`.
+    """Let a trained policy play as `enjoy_appo` does; arguments are like those of `train`.
+
+    Returns:
+        How it ended (`status`) and what came of it (`mean_reward`).
 
     Raises:
         ValueError: one line that says what is wrong.
     """
     from sample_factory.algorithms.appo import evaluation
-    from sample_factory.algorithms.appo.options import parse_training_options
+    from sample_factory.algorithms.appo.options import parse_evaluation_options
 
-    return evaluation.evaluate(parse_training_options([*command_line(options), *arguments]))
+    return evaluation.evaluate(parse_evaluation_options([*command_line(options), *arguments]))
 
 
 def command_line(options: Mapping[str, Any]) -> list[str]:

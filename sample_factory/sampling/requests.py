@@ -1,6 +1,4 @@
-"""Which group waits for which policy, and where its rows are. Knows nothing of queues:
-
-the table is the truth, a ring only a hint.
+"""Which group waits for which policy, and where its rows are. Knows nothing of doorbells.
 
 Request numbers only grow. A policy worker serves a group when `asked` is ahead of `answered`, and then sets
 `answered` to the number it has served; so serving twice, or a policy worker that dies half-way, does no harm: its

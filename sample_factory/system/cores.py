@@ -25,9 +25,7 @@ def has_native_bfloat16() -> bool:
 
 
 def pin(cores: tuple[int, ...], num_workers: int) -> list[tuple[int, ...]]:
-    """Cores of each worker: one core each, round and round;
-
-    the workers of an incomplete last round share all cores evenly.
+    """Cores of each worker: one core each, round and round; those of an incomplete last round share all cores.
 
     44 workers on 20 cores: 40 have a core each, the last 4 have five cores each.
     """

@@ -32,9 +32,7 @@ class Bell:
 
 
 class Doorbell:
-    """The listening end, for one process at a time; the supervisor keeps it for the process that replaces a dead
-    one.
-    """
+    """The listening end, for one process at a time; the supervisor keeps it for a dead one's successor."""
 
     def __init__(self, fds: tuple[int, int] | None = None) -> None:
         self._read_fd, self._write_fd = fds or os.pipe()

@@ -70,7 +70,7 @@ def learner_arguments(wiring: Wiring, policy: int) -> dict[str, Any]:
         "release_early": not plan.alternate,
         "device": facts.machine.device,
         "bfloat16": plan.bfloat16,
-        "threads": plan.learner_threads,
+        "num_slices": plan.learner_threads,
         "seed": wiring.seed + policy,
         "target_frames": config.run.train_for_env_steps,
     }

@@ -53,7 +53,8 @@ class LearnerSetup:
     release_early: bool
     device: str
     bfloat16: bool
-    threads: int
+    num_slices: int
+    """Threads that compute a minibatch side by side."""
     seed: int
     target_frames: int
     """Frames after which it trains no more."""
@@ -76,7 +77,9 @@ class LearnerWorker:
         torch.manual_seed(setup.seed)
         device = torch.device(setup.device)
         model = setup.model.build().to(device)
-        self._learner = Learner(model, setup.model.actions, setup.learning, schema.rollout, setup.bfloat16, setup.seed)
+        self._learner = Learner(
+            model, setup.model.actions, setup.learning, schema.rollout, setup.bfloat16, setup.seed, setup.num_slices
+        )
         ledger = Ledger(arena)
         ledger.reclaim_learning(setup.policy)  # a predecessor may have died with blocks in its hands
         self._batcher = Batcher(
@@ -249,7 +252,7 @@ def run_learner(
     setup: LearnerSetup, slot_index: int, doorbell: Doorbell, rollout_bells: list[Bell], reports: ReportSink
 ) -> None:
     """Train until told to stop, then save."""
-    torch.set_num_threads(setup.threads)
+    torch.set_num_threads(1)  # the learner has threads of its own
     slot = Slot(setup.arena, slot_index)
     slot.beat()
     blocks_per_worker = setup.schema.blocks_per_group * setup.schema.groups_per_worker
