@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import time
 from collections.abc import Callable, Mapping
@@ -48,6 +49,8 @@ class RolloutSetup:
     inline: Mapping[int, PolicyDescription]
     """Policies that act inside the rollout worker; empty with policy workers."""
     seed: int
+    max_frames: float = math.inf
+    """A worker begins no block once it has sampled this many frames."""
     warm_up_steps: int = 0
     """Most random steps an environment takes before its first block, so that episodes do not end in step."""
 
@@ -129,6 +132,8 @@ class RolloutWorker:
     def _open_block(self, group: _Group) -> bool:
         """Start the group's next block with the last row of its previous one."""
         if any(not inference.has_weights for inference in self._inference.values()):
+            return False
+        if self._slot.row[Field.FRAMES] >= self._setup.max_frames:
             return False
         block = next((block for block in group.blocks if self._ledger.is_free(block.index)), None)
         if block is None or not self._requests.is_answered(group.index, self._policy):
@@ -255,7 +260,7 @@ def run_rollout_worker(
     reports: ReportSink,
 ) -> None:
     """Sample until told to stop."""
-    limit_threads(threads, with_torch=bool(setup.inline))
+    limit_threads(threads, with_torch=False)  # a policy that needs torch has already imported it
     slot = Slot(setup.arena, slot_index)
     slot.beat()
     worker = setup.build(index, slot, reports)
