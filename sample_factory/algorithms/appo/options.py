@@ -1,11 +1,4 @@
-<<<<<<< HEAD
-"""The options of a training or evaluation command line, environment family and saved experiment included.
-
-Runs nothing.
-"""
-=======
 """Options of a training or evaluation command line, with environment family and saved experiment. Runs nothing."""
->>>>>>> enjoy
 
 from __future__ import annotations
 
@@ -32,7 +25,9 @@ def parse_training_options(argv: Sequence[str]) -> Config:
 
 
 def parse_evaluation_options(argv: Sequence[str]) -> Config:
-    """Like `parse_training_options`, for an experiment that must exist. Device (CPU) and seed are not those of training.
+    """Like `parse_training_options`, for an experiment that must exist.
+
+    Device (CPU) and seed are not those of training.
 
     Raises:
         ValueError: one line that says what is wrong.
