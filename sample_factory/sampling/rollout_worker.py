@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -109,9 +110,7 @@ class RolloutWorker:
             f"{setup.env_name}: a group has {env.num_rows} rows instead of {schema.rows}"
         )
         blocks = [block_view(setup.arena, schema, block) for block in schema.blocks_of_group(group_index)]
-        running_state = setup.arena["running_states"][group_index]
-        running_state[:] = 0  # a predecessor may have left its own
-        return _Group(group_index, env, blocks, running_state)
+        return _Group(group_index, env, blocks, setup.arena["running_states"][group_index])
 
     @property
     def waits_for_block(self) -> bool:
@@ -144,6 +143,8 @@ class RolloutWorker:
             group.env.reset(
                 _seed(self._setup.seed, 1, group.index), {name: array[0] for name, array in block.obs.items()}
             )
+            # Only now: a predecessor's last request may have been served after this worker was built.
+            group.running_state[:] = 0
         else:
             for name, array in block.obs.items():
                 array[0] = group.previous.obs[name][-1]
@@ -202,6 +203,11 @@ class RolloutWorker:
                 f"environment {self._setup.env_name}: observation {bad.key!r} of row {bad.row} is not finite "
                 f"at {step} of a rollout"
             )
+        if not np.isfinite(block.rewards).all():
+            step, row = np.argwhere(~np.isfinite(block.rewards))[0]
+            raise ValueError(
+                f"environment {self._setup.env_name}: the reward of row {row} is not finite at step {step} of a rollout"
+            )
         self._ledger.hand_over(block.index, self._setup.consumers)
         self.handed_over.append(block.index)
         group.block = None
@@ -210,7 +216,11 @@ class RolloutWorker:
     def _end_episode(self, group: _Group, episode: EpisodeInfo) -> None:
         row, info, lost_reward = episode
         objective = info.get("true_objective", info.get("true_reward"))
-        extra = {str(key): float(value) for key, value in info.get("episode_extra_stats", {}).items()}
+        extra = {
+            str(key): float(value)
+            for key, value in info.get("episode_extra_stats", {}).items()
+            if isinstance(value, (numbers.Real, np.bool_))  # environments put anything there
+        }
         self._episodes.append(
             (
                 self._policy,

@@ -73,7 +73,7 @@ class Learner:
         """All epochs over one iteration's batch; returns `train/*` statistics of the last minibatch if asked for."""
         options = self._options
         batch.valid.logical_and_(batch.own)
-        _clear_foreign(batch)
+        _clear_ignored(batch)
         rewards = self._scaled_rewards(batch)
         advantages = None if options.with_vtrace else self._gae(batch, rewards)
         statistics: dict[str, float] = {}
@@ -105,9 +105,8 @@ class Learner:
         rewards = (batch.rewards * options.reward_scale).clamp(-options.reward_clip, options.reward_clip)
         if options.max_entropy_coeff:
             mask = _mask(batch.obs, slice(0, self._rollout))
-            rewards = rewards + options.max_entropy_coeff * distributions.entropy(
-                self._layout, batch.action_logits, mask
-            )
+            entropy = distributions.entropy(self._layout, batch.action_logits, mask)
+            rewards = rewards + options.max_entropy_coeff * torch.where(batch.valid, entropy, 0.0)
         return rewards
 
     def _gae(self, batch: Batch, rewards: Tensor) -> tuple[Tensor, Tensor]:
@@ -356,16 +355,27 @@ def _mask(obs: dict[str, Tensor], steps: slice) -> Tensor | None:
     return obs[MASK_KEY][steps] if MASK_KEY in obs else None
 
 
+def _clear_ignored(batch: Batch) -> None:
+    """Zero what was done on steps that are not learnt from, so that not even a NaN there can reach a gradient.
+
+    Not the values of this policy's own steps: that of a step which only resets is what a cut episode bootstraps from.
+    """
+    ignored = ~batch.valid
+    batch.actions.masked_fill_(ignored[..., None], 0)
+    batch.action_logits.masked_fill_(ignored[..., None], 0)
+    batch.log_probs.masked_fill_(ignored, 0)
+    if not bool(batch.own.all()):
+        _clear_foreign(batch)
+
+
 def _clear_foreign(batch: Batch) -> None:
-    """Zero what other policies left in shared rows, so that not even a NaN of theirs can reach a gradient."""
-    if bool(batch.own.all()):
-        return
+    """Zero what other policies' episodes left in shared rows: there not even observations are of any use."""
     foreign = ~batch.own
-    for tensor in (batch.actions, batch.action_logits, batch.log_probs, batch.values, batch.rewards):
+    for tensor in (batch.rewards, batch.values):
         tensor[foreign] = 0
     after = foreign[-1] | batch.resets[-1]  # the bootstrap row may be the first one of another policy's episode
     for tensor in batch.obs.values():
-        if tensor.is_floating_point():
+        if tensor.dtype != torch.uint8:  # bytes are finite, and images large
             tensor[:-1][foreign] = 0
             tensor[-1][after] = 0
     interval = len(foreign) // (len(batch.states) - 1)

@@ -147,7 +147,7 @@ class LearnerWorker:
             statistics |= _lag_statistics(batch, version) | {"discarded_rollouts": float(self._batcher.discarded_rows)}
             self._report(statistics)
         self._batcher.release()
-        self._save_if_due()
+        self._save_if_due(version)
         return True
 
     def forget_experience(self) -> None:
@@ -184,9 +184,11 @@ class LearnerWorker:
             self._progress[_ENV_STEPS] = found[0]["env_steps"]
             self._progress[_SAMPLES] = found[0]["samples"]
 
-    def _save_if_due(self) -> None:
-        options, step = self._setup.checkpoint, self.train_step
-        self.checkpointed = bool(options.save_every_updates) and step % options.save_every_updates == 0
+    def _save_if_due(self, previous_step: int) -> None:
+        options = self._setup.checkpoint
+        every = options.save_every_updates
+        # An iteration may be several updates: the first one at or after every multiple counts.
+        self.checkpointed = bool(every) and self.train_step // every > previous_step // every
         if self.checkpointed or self._saved_step < 0 or self._save_due.due():
             self.save()
         if self._best_due.due() and self.env_steps >= options.save_best_after:
