@@ -26,15 +26,20 @@ def experiment_dir(run: ExperimentConfig) -> Path:
     return _folder(run.train_dir, run.experiments_root, run.experiment)
 
 
-def load_saved(argv: Sequence[str]) -> dict[str, Any] | None:
-    """cfg.json of the experiment that this command line resumes; None if there is none, or it asks not to resume."""
-    if peek(argv, "restart_behavior") in ("restart", "overwrite"):
-        return None
-    folder = _folder(
+def named_dir(argv: Sequence[str]) -> Path:
+    """Folder of the experiment that a command line names, before anything else of it is understood."""
+    return _folder(
         peek(argv, "train_dir") or default_train_dir(),
         peek(argv, "experiments_root"),
         peek(argv, "experiment") or ExperimentConfig.experiment,
     )
+
+
+def load_saved(argv: Sequence[str]) -> dict[str, Any] | None:
+    """cfg.json of the experiment that this command line resumes; None if there is none, or it asks not to resume."""
+    if peek(argv, "restart_behavior") in ("restart", "overwrite"):
+        return None
+    folder = named_dir(argv)
     return load_cfg(folder) if (folder / _CFG).is_file() else None
 
 
