@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 EncoderFactory = Callable[[Mapping[str, KeySpec], ModelOptions], "nn.Module"]
 BUILT_IN_NAMES = ("vizdoom",)
+NO_ENCODERS: Mapping[str, EncoderFactory] = {}
+"""Nothing was registered."""
 
 _registered: dict[str, EncoderFactory] = {}
 

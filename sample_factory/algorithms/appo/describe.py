@@ -15,7 +15,7 @@ from sample_factory.algorithms.appo.plan import Machine
 from sample_factory.config.config import Config
 from sample_factory.config.values import namespace
 from sample_factory.envs import registry
-from sample_factory.models.custom_encoders import EncoderFactory
+from sample_factory.models.custom_encoders import NO_ENCODERS, EncoderFactory
 from sample_factory.rl.spaces import ActionLayout, KeySpec
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.system.cores import available_cores, has_native_bfloat16
@@ -70,7 +70,7 @@ def describe_model(
     facts: RunFacts,
     bfloat16: bool,
     checkpoints: Sequence[Path],
-    encoders: Mapping[str, EncoderFactory],
+    encoders: Mapping[str, EncoderFactory] = NO_ENCODERS,
 ) -> PolicyDescription:
     """Build the model once, and compare it with the checkpoints that the run would continue from.
 

@@ -18,7 +18,7 @@ from sample_factory.algorithms.appo.policy import ModelSpec
 from sample_factory.config.checkpoint import CheckpointConfig
 from sample_factory.config.learning import LearningConfig
 from sample_factory.config.model import ModelConfig
-from sample_factory.models.custom_encoders import EncoderFactory
+from sample_factory.models.custom_encoders import NO_ENCODERS, EncoderFactory
 from sample_factory.models.flat import flatten_into, load_flat
 from sample_factory.rl.spaces import ActionLayout, KeySpec
 from sample_factory.sampling.blocks import BlockSchema, block_view
@@ -236,7 +236,7 @@ def make_setup(
     keys: dict[str, KeySpec],
     actions: ActionLayout,
     model_config: ModelConfig,
-    encoders: Mapping[str, EncoderFactory],
+    encoders: Mapping[str, EncoderFactory] = NO_ENCODERS,
     **arguments: Any,
 ) -> LearnerSetup:
     """A setup from values that a process without torch can hold."""

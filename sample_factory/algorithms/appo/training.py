@@ -20,7 +20,7 @@ from sample_factory.config.config import Config
 from sample_factory.config.experiment import is_done, mark_done, prepare, save_cfg
 from sample_factory.envs import registry
 from sample_factory.models import custom_encoders
-from sample_factory.models.custom_encoders import EncoderFactory
+from sample_factory.models.custom_encoders import NO_ENCODERS, EncoderFactory
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.processes import PRELOAD
 from sample_factory.system.console import Console, open_console
@@ -64,7 +64,7 @@ def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) ->
     registrations, encoders = registry.snapshot(), custom_encoders.snapshot(config.model.encoder_custom)
     checkpoints = [checkpoint_folder(folder, policy) for policy in range(config.sampling.num_policies)]
     if config.run.serial_mode:
-        facts, plan, policy = look(config, registrations, encoders, checkpoints)
+        facts, plan, policy = look(config, registrations, checkpoints, encoders)
         wiring = wire(config, folder, plan, facts, policy, seed)
         status = run_serial(wiring, telemetry, registrations, ending.status)
     else:
@@ -72,7 +72,7 @@ def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) ->
         context = prepare_start_method(preload)
         try:
             facts, plan, policy = call_in_trial_process(
-                context, f"environment {config.run.env}", look, config, registrations, encoders, checkpoints
+                context, f"environment {config.run.env}", look, config, registrations, checkpoints, encoders
             )
             wiring = wire(config, folder, plan, facts, policy, seed)
             _log_plan(plan, facts)
@@ -88,8 +88,8 @@ def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) ->
 def look(
     config: Config,
     registrations: Sequence[registry.EnvFamily],
-    encoders: Mapping[str, EncoderFactory],
     checkpoints: Sequence[Path],
+    encoders: Mapping[str, EncoderFactory] = NO_ENCODERS,
 ) -> tuple[RunFacts, Plan, PolicyDescription]:
     """Everything that must be known before components start.
 
