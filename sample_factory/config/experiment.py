@@ -55,12 +55,28 @@ def prepare(config: Config) -> Path:
             folder.rename(_free_name(folder))
         if folder.is_dir() and config.run.restart_behavior == "overwrite":
             _delete(folder)
+    except OSError as error:
+        raise _not_writable(folder, error) from None
+    return create(folder)
+
+
+def create(folder: Path) -> Path:
+    """Create the folder if it does not exist.
+
+    Raises:
+        ValueError: it cannot be created or written to.
+    """
+    try:
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / ".writable", "")
         (folder / ".writable").unlink()
     except OSError as error:
-        raise ValueError(f"cannot write to the experiment folder {folder}: {error.strerror or error}") from None
+        raise _not_writable(folder, error) from None
     return folder
+
+
+def _not_writable(folder: Path, error: OSError) -> ValueError:
+    return ValueError(f"cannot write to the experiment folder {folder}: {error.strerror or error}")
 
 
 def save_cfg(folder: Path, config: Any, argv: Sequence[str]) -> dict[str, Any]:

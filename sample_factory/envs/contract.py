@@ -1,12 +1,13 @@
 """The batched-row contract: the one way in which the sampler talks to environments. Knows no adapter and no family.
 
-A batched environment is a fixed number of rows; a row is one agent of one environment. Observations are written into arrays
-that the caller owns (rows of a trajectory block in shared memory), so a native batched environment costs one call for hundreds
-of rows and a Python environment loses nothing.
+A batched environment is a fixed number of rows; a row is one agent of one environment. Observations are written into
+arrays that the caller owns (rows of a trajectory block in shared memory), so a native batched environment costs one
+call for hundreds of rows and a Python environment loses nothing.
 
-Episode ends follow *next-step autoreset* (Gymnasium's default): the step that ends an episode writes the true final observation;
-the next step of that row ignores its action, resets, and is marked invalid and resetting. Environments that can only reset
-within the same step mark a truncated last step invalid as well, because its final observation is lost.
+Episode ends follow *next-step autoreset* (Gymnasium's default): the step that ends an episode writes the true final
+observation; the next step of that row ignores its action, resets, and is marked invalid and resetting. Environments
+that can only reset within the same step mark a truncated last step invalid as well, because its final observation is
+lost.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class EpisodeInfo(NamedTuple):
     """What an environment had to say when the episode of a row ended."""
 
     row: int
-    info: Mapping[str, Any]  # Gymnasium's info of the last step; `true_objective`/`true_reward` and `episode_extra_stats` are read
+    info: Mapping[
+        str, Any
+    ]  # Gymnasium's info of the last step; `true_objective`/`true_reward` and `episode_extra_stats` are read
     lost_reward: float = 0.0  # reward of a last step that is marked invalid: for statistics, not for learning
 
 
@@ -57,7 +60,10 @@ class BatchedEnv(Protocol):
 
     # hot path
     def step(self, actions: np.ndarray, out: Mapping[str, np.ndarray], result: StepArrays) -> Sequence[EpisodeInfo]:
-        """Step every row with flat `actions` [num_rows, actions.num_actions]; returns one entry per episode that ended."""
+        """Step every row with flat `actions` [num_rows, actions.num_actions].
+
+        Returns one entry per episode that ended.
+        """
         ...
 
     def close(self) -> None:
@@ -66,7 +72,10 @@ class BatchedEnv(Protocol):
 
 
 class RowEnv(Protocol):
-    """A single-agent Gymnasium environment that can also write its observation in place (the fast path of a list of environments).
+    """
+
+    A single-agent Gymnasium environment that can also write its observation in place (the fast path of a list of
+    environments).
 
     It is an ordinary `gymnasium.Env` as well; `reset` and `step` do the same as these, with an array of their own.
     """

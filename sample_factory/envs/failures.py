@@ -7,14 +7,14 @@ import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from sample_factory.envs.seeding import env_seed
+
 Outcome = TypeVar("Outcome")
 
 log = logging.getLogger(__name__)
 
 MAX_FAILURES = 10
 GOOD_STEPS = 100
-# Gives the seeds of new environments a range of their own, far from `seed + number of the environment`.
-_SEED_STRIDE = 1_000_003
 
 
 class EnvFailedError(RuntimeError):
@@ -44,7 +44,7 @@ class FailureBudget:
         Args:
             env: number of the environment within its group.
             step: the adapter's step number.
-            seed: what the environment was seeded with at first.
+            seed: the group's seed.
             close: closes the broken environment, as far as that is possible.
             restart: makes a new one and starts an episode with the given fresh seed; its result is returned.
 
@@ -54,7 +54,7 @@ class FailureBudget:
         self.record(env, step)
         close()
         try:
-            return restart(None if seed is None else seed + _SEED_STRIDE * self.num_failures)
+            return restart(env_seed(seed, env, self.num_failures))
         except Exception:
             return self.recover(env, step, seed, close, restart)
 

@@ -19,6 +19,7 @@ from sample_factory.envs.actions import action_decoder
 from sample_factory.envs.contract import EpisodeInfo, StepArrays
 from sample_factory.envs.failures import FailureBudget, close_quietly
 from sample_factory.envs.observations import ObservationWriter
+from sample_factory.envs.seeding import env_seed
 from sample_factory.rl.spaces import action_layout
 
 
@@ -60,7 +61,7 @@ class MultiAgentList:
         observations: list[Any] = []
         for i, env in enumerate(self.envs):
             try:
-                observations += reset_agents(env, None if seed is None else seed + i)
+                observations += reset_agents(env, env_seed(seed, i))
             except Exception:  # noqa: PERF203
                 observations += self._rebuild(i)
         self._writer.write(observations, out)
@@ -111,8 +112,7 @@ class MultiAgentList:
             self.envs[i] = self._make_member(i)
             return reset_agents(self.envs[i], seed)
 
-        seed = None if self._seed is None else self._seed + i
-        return self._budget.recover(i, self._step_count, seed, lambda: close_quietly(self.envs[i]), restart)
+        return self._budget.recover(i, self._step_count, self._seed, lambda: close_quietly(self.envs[i]), restart)
 
 
 def env_attribute(env: Any, name: str, default: Any) -> Any:

@@ -56,7 +56,10 @@ def zero_rows(keys: Mapping[str, KeySpec], num_rows: int) -> dict[str, np.ndarra
 
 
 def _start(spec: KeySpec) -> Any:
-    """The smallest declared value of an integer key (stored integers start at 0); None if there is nothing to subtract."""
+    """The smallest declared value of an integer key (stored integers start at 0).
+
+    None if there is nothing to subtract.
+    """
     start = getattr(spec.space, "start", 0) if spec.kind == "integer" else 0
     return start if np.any(start) else None
 

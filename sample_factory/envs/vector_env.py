@@ -12,6 +12,7 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 
 from sample_factory.envs.contract import EpisodeInfo, StepArrays
 from sample_factory.envs.observations import ObservationWriter
+from sample_factory.envs.seeding import env_seed
 from sample_factory.rl.spaces import action_layout
 
 
@@ -42,7 +43,7 @@ class VectorEnvAdapter:
 
     def reset(self, seed: int | None, out: Mapping[str, np.ndarray]) -> None:
         """Start an episode in every row."""
-        observations, _ = self.env.reset(seed=seed)
+        observations, _ = self.env.reset(seed=env_seed(seed, 0))
         self._ended[:] = False
         self._writer.write_batch(observations, out)
 
@@ -54,13 +55,12 @@ class VectorEnvAdapter:
         if self._same_step:
             result.resets[:] = terminated | truncated
             result.valid[:] = ~truncated | terminated
-            result.terminated[:], result.truncated[:] = terminated, truncated
             result.frames[:] = _frames(infos, self.num_rows)
         else:
             result.resets[:] = self._ended
             result.valid[:] = ~self._ended
-            result.terminated[:], result.truncated[:] = terminated & result.valid, truncated & result.valid
             result.frames[:] = _frames(infos, self.num_rows) * result.valid
+        result.terminated[:], result.truncated[:] = terminated, truncated
         result.rewards[:] = np.where(result.valid, rewards, 0)
         np.logical_or(result.terminated, result.truncated, out=self._ended)
         lost = np.where(result.valid, 0, rewards)

@@ -17,6 +17,7 @@ from sample_factory.models.options import ModelOptions, one_of
 from sample_factory.rl.spaces import KeySpec
 
 _TYPES = ("conv", "mlp", "resnet")
+# Two layers of the hidden size, which is what every vector gets if `encoder_mlp_layers` does not say otherwise.
 _MLP_SUBTYPES = ("mlp_mujoco",)
 _MEASUREMENTS_LAYERS = (128, 128)
 
@@ -69,6 +70,8 @@ class MultiKeyEncoder(nn.Module):
         self, keys: Mapping[str, KeySpec], options: ModelOptions, overrides: Mapping[str, Sequence[int]] | None = None
     ) -> None:
         super().__init__()
+        one_of("encoder_type", options.encoder_type, _TYPES)
+        one_of("encoder_subtype", options.encoder_subtype, (*CONVNETS, *RESNETS, *_MLP_SUBTYPES))
         self.key_names = sorted(keys)
         layers = dict(overrides or {})
         # A list and not a ModuleDict, whose names may not contain dots.
@@ -121,8 +124,6 @@ def make_encoder(keys: Mapping[str, KeySpec], options: ModelOptions) -> MultiKey
     Raises:
         ValueError: an unknown name, or images too small for the subtype.
     """
-    one_of("encoder_type", options.encoder_type, _TYPES)
-    one_of("encoder_subtype", options.encoder_subtype, (*CONVNETS, *RESNETS, *_MLP_SUBTYPES))
     return MultiKeyEncoder(keys, options)
 
 
@@ -132,6 +133,4 @@ def make_vizdoom_encoder(keys: Mapping[str, KeySpec], options: ModelOptions) -> 
 
 
 def _vector_layers(options: ModelOptions) -> Sequence[int]:
-    if options.encoder_subtype in _MLP_SUBTYPES or not options.encoder_mlp_layers:
-        return (options.hidden_size, options.hidden_size)
-    return tuple(options.encoder_mlp_layers)
+    return tuple(options.encoder_mlp_layers) or (options.hidden_size, options.hidden_size)

@@ -103,13 +103,13 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        self.activation = make_activation(options)
+        self.activate_input = make_activation(options, inplace=False)
+        self.activate_inner = make_activation(options)
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] to the same shape."""
-        # The activation works in place, and x is needed again for the sum.
-        inner = self.first(self.activation(x.clone()))
-        return x + self.second(self.activation(inner))  # type: ignore[no-any-return]
+        inner = self.first(self.activate_input(x))
+        return x + self.second(self.activate_inner(inner))  # type: ignore[no-any-return]
 
 
 class ResnetEncoder(nn.Module):

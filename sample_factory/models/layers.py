@@ -10,11 +10,10 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from sample_factory.models.options import ModelOptions, one_of
 
-# In place where the backward pass needs only the result: one big tensor less for every convolution.
-_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "elu": lambda: nn.ELU(inplace=True),
-    "relu": lambda: nn.ReLU(inplace=True),
-    "tanh": nn.Tanh,
+_ACTIVATIONS: dict[str, Callable[[bool], nn.Module]] = {
+    "elu": lambda inplace: nn.ELU(inplace=inplace),
+    "relu": lambda inplace: nn.ReLU(inplace=inplace),
+    "tanh": lambda inplace: nn.Tanh(),
 }
 _INITIALIZERS: dict[str, Callable[[Tensor, float], Tensor] | None] = {
     "orthogonal": nn.init.orthogonal_,
@@ -23,9 +22,12 @@ _INITIALIZERS: dict[str, Callable[[Tensor, float], Tensor] | None] = {
 }
 
 
-def make_activation(options: ModelOptions) -> nn.Module:
-    """The activation that `nonlinearity` names."""
-    return _ACTIVATIONS[one_of("nonlinearity", options.nonlinearity, tuple(_ACTIVATIONS))]()
+def make_activation(options: ModelOptions, inplace: bool = True) -> nn.Module:
+    """The activation that `nonlinearity` names.
+
+    In place unless the input is needed again: the backward pass needs only the result, so a tensor is saved.
+    """
+    return _ACTIVATIONS[one_of("nonlinearity", options.nonlinearity, tuple(_ACTIVATIONS))](inplace)
 
 
 def make_mlp(input_size: int, layer_sizes: Sequence[int], options: ModelOptions) -> nn.Sequential:

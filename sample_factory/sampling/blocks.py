@@ -1,8 +1,9 @@
 """Trajectory blocks: where one group's rollout lies in shared memory. Knows no algorithm and no process.
 
-A block is the rollout of one *group* (the rows that a worker steps together): time-major `[T + 1, rows, ...]` for observations and
-`[T, rows, ...]` for everything that belongs to a step, so that the rows of one step are contiguous: environments write into them,
-inference reads them, without a copy. Row T of a block is row 0 of the group's next block, copied over.
+A block is the rollout of one *group* (the rows that a worker steps together): time-major `[T + 1, rows, ...]` for
+observations and `[T, rows, ...]` for everything that belongs to a step, so that the rows of one step are contiguous:
+environments write into them, inference reads them, without a copy. Row T of a block is row 0 of the group's next
+block, copied over.
 """
 
 from __future__ import annotations
@@ -67,7 +68,10 @@ class BlockSchema:
         def per_step(shape: tuple[int, ...], dtype: object) -> ArraySpec:
             return ArraySpec((blocks, steps, rows, *shape), dtype)
 
-        specs = {f"obs/{name}": ArraySpec((blocks, steps + 1, rows, *key.shape), key.dtype) for name, key in self.keys.items()}
+        specs = {
+            f"obs/{name}": ArraySpec((blocks, steps + 1, rows, *key.shape), key.dtype)
+            for name, key in self.keys.items()
+        }
         specs["states"] = ArraySpec((blocks, steps // self.state_interval + 1, rows, self.state_size), np.float32)
         specs["actions"] = per_step((self.actions.num_actions,), self.actions.dtype)
         for name, spec in self.recorded.items():
@@ -103,7 +107,12 @@ class Block:
     def outcome(self, step: int) -> StepArrays:
         """Where the environment writes the outcome of `step`."""
         return StepArrays(
-            self.rewards[step], self.terminated[step], self.truncated[step], self.valid[step], self.resets[step], self.frames[step]
+            self.rewards[step],
+            self.terminated[step],
+            self.truncated[step],
+            self.valid[step],
+            self.resets[step],
+            self.frames[step],
         )
 
 
@@ -116,7 +125,16 @@ def block_view(arena: Arena, schema: BlockSchema, index: int) -> Block:
         **{
             name: arena[name][index]
             for name in (
-                "states", "actions", "rewards", "terminated", "truncated", "valid", "resets", "frames", "policy_ids", "versions"
+                "states",
+                "actions",
+                "rewards",
+                "terminated",
+                "truncated",
+                "valid",
+                "resets",
+                "frames",
+                "policy_ids",
+                "versions",
             )
         },
     )

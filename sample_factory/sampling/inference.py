@@ -1,4 +1,6 @@
-"""Acting for rows in the arena: gather, one forward pass, scatter. The same code in policy workers and in rollout workers.
+"""Acting for rows in the arena: gather, one forward pass, scatter.
+
+The same code in policy workers and in rollout workers.
 
 Knows the `Policy` seam, not the model behind it.
 """
@@ -28,7 +30,15 @@ class ActRequest(NamedTuple):
 class Inference:
     """One policy in one process."""
 
-    def __init__(self, arena: Arena, schema: BlockSchema, policy_id: int, description: PolicyDescription, seed: int, max_rows: int):
+    def __init__(
+        self,
+        arena: Arena,
+        schema: BlockSchema,
+        policy_id: int,
+        description: PolicyDescription,
+        seed: int,
+        max_rows: int,
+    ):
         self._policy: Policy = description.make(seed)
         self._policy_id = policy_id
         self._weights = Weights(arena, policy_id)
@@ -54,7 +64,9 @@ class Inference:
         """Write actions and what else the policy records into the blocks."""
         if len(requests) == 1 and requests[0].rows is None:
             request = requests[0]
-            output = self._policy.act({name: array[request.step] for name, array in request.block.obs.items()}, request.running_state)
+            output = self._policy.act(
+                {name: array[request.step] for name, array in request.block.obs.items()}, request.running_state
+            )
         else:
             count = self._gather(requests)
             output = self._policy.act({name: array[:count] for name, array in self._obs.items()}, self._state[:count])

@@ -2,12 +2,12 @@
 
     FREE --(its group's worker)--> FILLING --(worker)--> READY --(learner)--> LEARNING --(learner)--> FREE
 
-The ledger is the truth; doorbells only say "look again". Every cell has exactly one writer at any time, so there is no lock: the
-worker that owns the block writes `filling` and turns `readers` on; each learner turns only its own `readers` cell further. A dead
-process can be cleaned up after by looking at its cells.
+The ledger is the truth; doorbells only say "look again". Every cell has exactly one writer at any time, so there is
+no lock: the worker that owns the block writes `filling` and turns `readers` on; each learner turns only its own
+`readers` cell further. A dead process can be cleaned up after by looking at its cells.
 
-Blocks are the only credit: a worker whose blocks are all waiting for the learner stops sampling. That is the back-pressure and what
-bounds staleness.
+Blocks are the only credit: a worker whose blocks are all waiting for the learner stops sampling. That is the back-
+pressure and what bounds staleness.
 """
 
 from __future__ import annotations
@@ -72,6 +72,10 @@ class Ledger:
         # `filling` is cleared after the readers are set, so a block seen here with it set is still being handed over.
         waiting = np.flatnonzero((self._readers[:, policy] == _READY) & ~self._filling)
         return [int(block) for block in waiting[np.argsort(self._ready_at[waiting], kind="stable")]]
+
+    def is_exhausted(self) -> bool:
+        """Whether every block is with some learner or waits for one, so that nothing can be sampled."""
+        return bool((self._readers.any(axis=1) & ~self._filling).all())
 
     def start_learning(self, block: int, policy: int) -> None:
         """READY -> LEARNING, by the learner."""

@@ -1,4 +1,7 @@
-"""The seam between the sampler and an algorithm: what the sampler must know about a policy. Knows no model, no loss, no torch."""
+"""The seam between the sampler and an algorithm: what the sampler must know about a policy.
+
+Knows no model, no loss, no torch.
+"""
 
 from __future__ import annotations
 

@@ -21,7 +21,14 @@ class PolicyWorker:
     """Serves every open request of its groups in one batch."""
 
     def __init__(
-        self, arena: Arena, schema: BlockSchema, description: PolicyDescription, policy: int, groups: np.ndarray, slot: Slot, seed: int
+        self,
+        arena: Arena,
+        schema: BlockSchema,
+        description: PolicyDescription,
+        policy: int,
+        groups: np.ndarray,
+        slot: Slot,
+        seed: int,
     ) -> None:
         self._groups = groups
         self._policy = policy
@@ -44,7 +51,12 @@ class PolicyWorker:
             return set()
         start = time.perf_counter()
         self._inference.refresh()
-        self._inference.act([ActRequest(self._blocks[block], step, self._running[group], None) for group, _, block, step in open_requests])
+        self._inference.act(
+            [
+                ActRequest(self._blocks[block], step, self._running[group], None)
+                for group, _, block, step in open_requests
+            ]
+        )
         for group, number, _, _ in open_requests:
             self._requests.answer(group, self._policy, number)
         self._slot.add(Field.INFERENCE_SEC, time.perf_counter() - start)
@@ -73,7 +85,14 @@ class PolicyWorkerSetup:
     """What a policy worker is built from, in its own process."""
 
     def __init__(
-        self, arena: Arena, schema: BlockSchema, description: PolicyDescription, policy: int, groups: np.ndarray, slot: int, seed: int,
+        self,
+        arena: Arena,
+        schema: BlockSchema,
+        description: PolicyDescription,
+        policy: int,
+        groups: np.ndarray,
+        slot: int,
+        seed: int,
         threads: int,
     ) -> None:
         self._args = (arena, schema, description, policy, groups)

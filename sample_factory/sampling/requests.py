@@ -1,7 +1,8 @@
-"""Which group waits for which policy, and where its rows are. Knows nothing of queues: the table is the truth, a ring only a hint.
+"""Which group waits for which policy, and where its rows are. Knows nothing of doorbells.
 
-Request numbers only grow. A policy worker serves a group when `asked` is ahead of `answered`, and then sets `answered` to the number
-it has served; so serving twice, or a policy worker that dies half-way, does no harm: its successor finds the same open requests.
+Request numbers only grow. A policy worker serves a group when `asked` is ahead of `answered`, and then sets
+`answered` to the number it has served; so serving twice, or a policy worker that dies half-way, does no harm: its
+successor finds the same open requests.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ class RequestTable:
         """(group, request number, block, step) of every open request among `groups`; read by the policy worker."""
         asked = self._asked[groups, policy]
         waiting = np.flatnonzero(asked != self._answered[groups, policy])
-        return [(int(groups[i]), int(asked[i]), *map(int, self._cursor[groups[i]])) for i in waiting]
+        return [
+            (int(groups[i]), int(asked[i]), int(self._cursor[groups[i], 0]), int(self._cursor[groups[i], 1]))
+            for i in waiting
+        ]
 
     # hot path
     def answer(self, group: int, policy: int, number: int) -> None:

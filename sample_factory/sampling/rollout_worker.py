@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -47,6 +49,8 @@ class RolloutSetup:
     inline: Mapping[int, PolicyDescription]
     """Policies that act inside the rollout worker; empty with policy workers."""
     seed: int
+    max_frames: float = math.inf
+    """A worker begins no block once it has sampled this many frames."""
     warm_up_steps: int = 0
     """Most random steps an environment takes before its first block, so that episodes do not end in step."""
 
@@ -82,7 +86,9 @@ class RolloutWorker:
         self._ledger = Ledger(setup.arena)
         self._requests = RequestTable(setup.arena)
         self._inference = {
-            policy: Inference(setup.arena, schema, policy, description, _seed(setup.seed, 2, index, policy), schema.rows)
+            policy: Inference(
+                setup.arena, schema, policy, description, _seed(setup.seed, 2, index, policy), schema.rows
+            )
             for policy, description in setup.inline.items()
         }
         self._policy = 0  # the only one for now; blocks, requests and reports carry it everywhere
@@ -100,11 +106,11 @@ class RolloutWorker:
         setup, schema = self._setup, self._schema
         group_index = self._index * schema.groups_per_worker + split
         env = setup.make_env(self._index, split)
-        assert env.num_rows == schema.rows, f"{setup.env_name}: a group has {env.num_rows} rows instead of {schema.rows}"
+        assert env.num_rows == schema.rows, (
+            f"{setup.env_name}: a group has {env.num_rows} rows instead of {schema.rows}"
+        )
         blocks = [block_view(setup.arena, schema, block) for block in schema.blocks_of_group(group_index)]
-        running_state = setup.arena["running_states"][group_index]
-        running_state[:] = 0  # a predecessor may have left its own
-        return _Group(group_index, env, blocks, running_state)
+        return _Group(group_index, env, blocks, setup.arena["running_states"][group_index])
 
     @property
     def waits_for_block(self) -> bool:
@@ -127,12 +133,18 @@ class RolloutWorker:
         """Start the group's next block with the last row of its previous one."""
         if any(not inference.has_weights for inference in self._inference.values()):
             return False
+        if self._slot.row[Field.FRAMES] >= self._setup.max_frames:
+            return False
         block = next((block for block in group.blocks if self._ledger.is_free(block.index)), None)
         if block is None or not self._requests.is_answered(group.index, self._policy):
             return False
         self._ledger.take(block.index)
         if group.previous is None:
-            group.env.reset(_seed(self._setup.seed, 1, group.index), {name: array[0] for name, array in block.obs.items()})
+            group.env.reset(
+                _seed(self._setup.seed, 1, group.index), {name: array[0] for name, array in block.obs.items()}
+            )
+            # Only now: a predecessor's last request may have been served after this worker was built.
+            group.running_state[:] = 0
         else:
             for name, array in block.obs.items():
                 array[0] = group.previous.obs[name][-1]
@@ -149,7 +161,9 @@ class RolloutWorker:
         step = group.step
         start = time.perf_counter()
         outcome = block.outcome(step)
-        ended = group.env.step(block.actions[step], {name: array[step + 1] for name, array in block.obs.items()}, outcome)
+        ended = group.env.step(
+            block.actions[step], {name: array[step + 1] for name, array in block.obs.items()}, outcome
+        )
         group.returns += outcome.rewards
         group.lengths += outcome.frames
         for episode in ended:
@@ -186,7 +200,13 @@ class RolloutWorker:
         if bad is not None:
             step = "the bootstrap row" if bad.step == self._schema.rollout else f"step {bad.step}"
             raise ValueError(
-                f"environment {self._setup.env_name}: observation {bad.key!r} of row {bad.row} is not finite at {step} of a rollout"
+                f"environment {self._setup.env_name}: observation {bad.key!r} of row {bad.row} is not finite "
+                f"at {step} of a rollout"
+            )
+        if not np.isfinite(block.rewards).all():
+            step, row = np.argwhere(~np.isfinite(block.rewards))[0]
+            raise ValueError(
+                f"environment {self._setup.env_name}: the reward of row {row} is not finite at step {step} of a rollout"
             )
         self._ledger.hand_over(block.index, self._setup.consumers)
         self.handed_over.append(block.index)
@@ -196,9 +216,19 @@ class RolloutWorker:
     def _end_episode(self, group: _Group, episode: EpisodeInfo) -> None:
         row, info, lost_reward = episode
         objective = info.get("true_objective", info.get("true_reward"))
-        extra = {str(key): float(value) for key, value in info.get("episode_extra_stats", {}).items()}
+        extra = {
+            str(key): float(value)
+            for key, value in info.get("episode_extra_stats", {}).items()
+            if isinstance(value, (numbers.Real, np.bool_))  # environments put anything there
+        }
         self._episodes.append(
-            (self._policy, float(group.returns[row] + lost_reward), int(group.lengths[row]), None if objective is None else float(objective), extra)
+            (
+                self._policy,
+                float(group.returns[row] + lost_reward),
+                int(group.lengths[row]),
+                None if objective is None else float(objective),
+                extra,
+            )
         )
         group.returns[row] = 0.0
         group.lengths[row] = 0
@@ -220,11 +250,17 @@ class RolloutWorker:
 
 
 def run_rollout_worker(
-    setup: RolloutSetup, index: int, slot_index: int, doorbell: Doorbell, policy_bells: list[Bell], learner_bells: list[Bell],
-    threads: int, reports: ReportSink,
+    setup: RolloutSetup,
+    index: int,
+    slot_index: int,
+    doorbell: Doorbell,
+    policy_bells: list[Bell],
+    learner_bells: list[Bell],
+    threads: int,
+    reports: ReportSink,
 ) -> None:
     """Sample until told to stop."""
-    limit_threads(threads, with_torch=bool(setup.inline))
+    limit_threads(threads, with_torch=False)  # a policy that needs torch has already imported it
     slot = Slot(setup.arena, slot_index)
     slot.beat()
     worker = setup.build(index, slot, reports)

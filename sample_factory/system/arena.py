@@ -1,7 +1,7 @@
 """One anonymous shared-memory region carved into named arrays. Knows nothing of what the arrays mean.
 
-The region has no name in any file system, so `kill -9` of every process leaves nothing behind, and the size of /dev/shm does not
-matter. Children get it by file descriptor when they are started.
+The region has no name in any file system, so `kill -9` of every process leaves nothing behind, and the size of
+/dev/shm does not matter. Children get it by file descriptor when they are started.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ArraySpec(NamedTuple):
     def size_bytes(self) -> int:
         """Bytes in the region, padded to a cache line."""
         size = int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
-        return -(-size // _ALIGNMENT) * _ALIGNMENT
+        return int(-(-size // _ALIGNMENT) * _ALIGNMENT)
 
 
 class Arena:

@@ -1,4 +1,7 @@
-"""The notice board: per-component counters in shared memory and the stop flag. Knows components only by their slot number."""
+"""The notice board: per-component counters in shared memory and the stop flag.
+
+Knows components only by their slot number.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Wake-ups between processes. Knows nothing of what there is to do.
 
-A ring says "look again"; what there is to do is written in shared memory (the block ledger, the request table). A lost or a doubled
-ring therefore never matters, no message can be lost with the process that had taken it, and there is no lock that a killed
-process could leave locked. A pipe rather than a queue: 50-70 us for a round trip between two processes here, 70-80 with faster-fifo.
+A ring says "look again"; what there is to do is written in shared memory (the block ledger, the request table). A
+lost or a doubled ring therefore never matters, no message can be lost with the process that had taken it, and there
+is no lock that a killed process could leave locked. A pipe rather than a queue: 50-70 us for a round trip between two
+processes here, 70-80 with faster-fifo.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Bell:
 
 
 class Doorbell:
-    """The listening end, for one process at a time; the supervisor keeps it for the process that replaces a dead one."""
+    """The listening end, for one process at a time; the supervisor keeps it for a dead one's successor."""
 
     def __init__(self, fds: tuple[int, int] | None = None) -> None:
         self._read_fd, self._write_fd = fds or os.pipe()

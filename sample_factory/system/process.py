@@ -1,4 +1,6 @@
-"""Starting one child process safely: start method, signals, affinity, priority, death with the parent. Knows no component's work.
+"""Starting one child process safely: start method, signals, affinity, priority, death with the parent.
+
+Knows no component's work.
 
 This is the only module that knows about signals and start methods.
 """
@@ -46,8 +48,9 @@ class ProcessSettings:
 def prepare_start_method(preload: Iterable[str]) -> multiprocessing.context.ForkServerContext:
     """Start children from a clean server process that has imported `preload` once.
 
-    The server never runs anything, so it has no threads to lose by forking; its imports are shared by all children, which saves
-    start-up time and memory. Waiting threads must not spin: on few cores two spinning pools cost fifty times the work itself.
+    The server never runs anything, so it has no threads to lose by forking; its imports are shared by all children,
+    which saves start-up time and memory. Waiting threads must not spin: on few cores two spinning pools cost fifty
+    times the work itself.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
@@ -77,7 +80,9 @@ def start_by_name(target: str, *args: Any) -> None:
     getattr(importlib.import_module(module), name)(*args)
 
 
-def _child_main(target: Callable[..., None], args: tuple[Any, ...], settings: ProcessSettings, reports: ReportWriter) -> None:
+def _child_main(
+    target: Callable[..., None], args: tuple[Any, ...], settings: ProcessSettings, reports: ReportWriter
+) -> None:
     _follow_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides when the run ends
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -85,7 +90,7 @@ def _child_main(target: Callable[..., None], args: tuple[Any, ...], settings: Pr
         folder = Path(settings.experiment_dir)
         # Failures reach the terminal through the supervisor, which prints the report of a dying child.
         configure_worker_logging(folder, to_stderr=False)
-        stacks = (folder / LOG_FILE_NAME).open("a")  # noqa: SIM115 - lives as long as the process
+        stacks = (folder / LOG_FILE_NAME).open("a")
         faulthandler.register(signal.SIGUSR1, file=stacks, all_threads=True)
     os.environ.update(settings.environment)
     if settings.niceness:

@@ -1,7 +1,10 @@
-"""What components tell the supervisor: rare, small messages as JSON lines through one pipe per process. Knows no meaning.
+"""What components tell the supervisor: rare, small messages as JSON lines through one pipe per process.
 
-One writer and one reader a pipe, no lock: a process killed in the middle of a line leaves only an unfinished line, which is dropped.
-A report never blocks its sender: when the supervisor is behind, lines wait in the sender, and the oldest go first.
+Knows no meaning.
+
+One writer and one reader a pipe, no lock: a process killed in the middle of a line leaves only an unfinished line,
+which is dropped. A report never blocks its sender: when the supervisor is behind, lines wait in the sender, and the
+oldest go first.
 """
 
 from __future__ import annotations

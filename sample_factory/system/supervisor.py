@@ -126,7 +126,9 @@ class Supervisor:
                 component.first_error = component.first_error or report.data["traceback"]
                 log.error("%s failed: %s\n%s", component.name, report.data["error"], report.data["traceback"])
             elif report.kind == "fatal":
-                raise ComponentFailedError(f"{report.data['traceback']}\n{component.name} failed: {report.data['error']}")
+                raise ComponentFailedError(
+                    f"{report.data['traceback']}\n{component.name} failed: {report.data['error']}"
+                )
         return reports
 
     def _replace(self, component: Component, reports: list[Report]) -> None:
@@ -153,7 +155,11 @@ class Supervisor:
         if silent_sec < limit:
             component.hang_since = 0.0
         elif not component.hang_since:
-            log.error("%s has been silent for %.0f seconds; its stack follows in the log, then it is killed", component.name, silent_sec)
+            log.error(
+                "%s has been silent for %.0f seconds; its stack follows in the log, then it is killed",
+                component.name,
+                silent_sec,
+            )
             dump_stack(cast(int, self._process(component).pid))
             component.hang_since = time.monotonic()
         elif time.monotonic() - component.hang_since > _STACK_DUMP_SEC:
@@ -179,7 +185,9 @@ class Supervisor:
     def pids(self) -> dict[str, int]:
         """Process ids of the living components by name."""
         return {
-            component.name: component.process.pid for component in self.components if component.process and component.process.pid
+            component.name: component.process.pid
+            for component in self.components
+            if component.process and component.process.pid
         }
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from typing import Any
 
 from sample_factory.algorithms.appo.wiring import Wiring, checkpoint_folder
 from sample_factory.envs.registry import EnvFamily
-from sample_factory.sampling.ledger import Ledger
+from sample_factory.models import custom_encoders
 from sample_factory.sampling.policy_worker import PolicyWorkerSetup, run_policy_worker
-from sample_factory.sampling.rollout_worker import run_rollout_worker
+from sample_factory.sampling.processes import rollout_components, visible_gpus
 from sample_factory.system.doorbell import Doorbell
 from sample_factory.system.process import ProcessSettings, start_by_name
 from sample_factory.system.supervisor import Component
@@ -23,27 +23,27 @@ def components(wiring: Wiring, registrations: Sequence[EnvFamily]) -> tuple[list
     rollout_bells = [Doorbell() for _ in range(num_workers)]
     learner_bells = [Doorbell() for _ in range(num_policies)]
     policy_bells = [Doorbell() for _ in range(wiring.num_policy_workers)]
-    learners = [_learner(wiring, policy, policy, learner_bells[policy], rollout_bells) for policy in range(num_policies)]
+    learners = [
+        _learner(wiring, policy, policy, learner_bells[policy], rollout_bells) for policy in range(num_policies)
+    ]
     policy_workers = [
-        _policy_worker(wiring, index, num_policies + index, bell, rollout_bells) for index, bell in enumerate(policy_bells)
+        _policy_worker(wiring, index, num_policies + index, bell, rollout_bells)
+        for index, bell in enumerate(policy_bells)
     ]
     first = num_policies + len(policy_workers)
     setup = wiring.rollout_setup(registrations, wiring.seed)
-    rollout_workers = []
-    for worker, doorbell in enumerate(rollout_bells):
-        owned = wiring.schema.blocks_per_group * wiring.schema.groups_per_worker
-        arguments = (setup, worker, first + worker, doorbell, [b.bell for b in policy_bells], [b.bell for b in learner_bells], 1)
-        rollout_workers.append(
-            Component(
-                name=f"rollout worker {worker}",
-                slot=first + worker,
-                target=run_rollout_worker,
-                args=arguments,
-                settings=_settings(wiring, _cores(wiring, worker), gpus=_gpus(wiring, worker)),
-                bell=doorbell.bell,
-                reclaim=partial(Ledger(wiring.arena).reclaim_filling, range(worker * owned, (worker + 1) * owned)),
-            )
-        )
+    settings = [
+        _settings(wiring, _cores(wiring, worker), visible_gpus(wiring.config.sampling.actor_worker_gpus, worker))
+        for worker in range(num_workers)
+    ]
+    rollout_workers = rollout_components(
+        setup,
+        first,
+        rollout_bells,
+        settings,
+        [bell.bell for bell in policy_bells],
+        [bell.bell for bell in learner_bells],
+    )
     slots = {
         "learner": [component.slot for component in learners],
         "policy worker": [component.slot for component in policy_workers],
@@ -52,7 +52,7 @@ def components(wiring: Wiring, registrations: Sequence[EnvFamily]) -> tuple[list
     return [*learners, *policy_workers, *rollout_workers], slots
 
 
-def learner_arguments(wiring: Wiring, policy: int) -> dict[str, object]:
+def learner_arguments(wiring: Wiring, policy: int) -> dict[str, Any]:
     """What `LearnerSetup` is made from, without importing torch here."""
     config, plan, facts = wiring.config, wiring.plan, wiring.facts
     return {
@@ -61,6 +61,7 @@ def learner_arguments(wiring: Wiring, policy: int) -> dict[str, object]:
         "keys": facts.keys,
         "actions": facts.actions,
         "model_config": config.model,
+        "encoders": custom_encoders.snapshot(config.model.encoder_custom),
         "learning": config.learning,
         "checkpoint": config.checkpoint,
         "directory": checkpoint_folder(wiring.folder, policy),
@@ -69,7 +70,7 @@ def learner_arguments(wiring: Wiring, policy: int) -> dict[str, object]:
         "release_early": not plan.alternate,
         "device": facts.machine.device,
         "bfloat16": plan.bfloat16,
-        "threads": plan.learner_threads,
+        "num_slices": plan.learner_threads,
         "seed": wiring.seed + policy,
         "target_frames": config.run.train_for_env_steps,
     }
@@ -86,11 +87,19 @@ def _learner(wiring: Wiring, policy: int, slot: int, doorbell: Doorbell, rollout
     )
 
 
-def _policy_worker(wiring: Wiring, index: int, slot: int, doorbell: Doorbell, rollout_bells: list[Doorbell]) -> Component:
+def _policy_worker(
+    wiring: Wiring, index: int, slot: int, doorbell: Doorbell, rollout_bells: list[Doorbell]
+) -> Component:
     per_policy = wiring.config.sampling.policy_workers_per_policy
     policy, place = divmod(index, per_policy)
     setup = PolicyWorkerSetup(
-        wiring.arena, wiring.schema, wiring.policy, policy, wiring.groups_of_policy_worker(place), slot, wiring.seed + 1000 + index,
+        wiring.arena,
+        wiring.schema,
+        wiring.policy,
+        policy,
+        wiring.groups_of_policy_worker(place),
+        slot,
+        wiring.seed + 1000 + index,
         wiring.plan.policy_worker_threads,
     )
     return Component(
@@ -105,15 +114,12 @@ def _policy_worker(wiring: Wiring, index: int, slot: int, doorbell: Doorbell, ro
 
 def _settings(wiring: Wiring, cores: tuple[int, ...], gpus: dict[str, str] | None = None) -> ProcessSettings:
     return ProcessSettings(
-        cores=cores, niceness=wiring.config.sampling.default_niceness, environment=gpus or {}, experiment_dir=str(wiring.folder)
+        cores=cores,
+        niceness=wiring.config.sampling.default_niceness,
+        environment=gpus or {},
+        experiment_dir=str(wiring.folder),
     )
 
 
 def _cores(wiring: Wiring, worker: int) -> tuple[int, ...]:
     return wiring.plan.worker_cores[worker] if wiring.plan.worker_cores else ()
-
-
-def _gpus(wiring: Wiring, worker: int) -> dict[str, str]:
-    """Rollout workers see no GPU unless they are given some, so that no environment takes memory there by accident."""
-    gpus = wiring.config.sampling.actor_worker_gpus
-    return {"CUDA_VISIBLE_DEVICES": str(gpus[worker % len(gpus)]) if gpus else ""}

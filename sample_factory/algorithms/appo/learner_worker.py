@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from sample_factory.algorithms.appo.policy import ModelSpec
 from sample_factory.config.checkpoint import CheckpointConfig
 from sample_factory.config.learning import LearningConfig
 from sample_factory.config.model import ModelConfig
+from sample_factory.models.custom_encoders import EncoderFactory
 from sample_factory.models.flat import flatten_into, load_flat
 from sample_factory.rl.spaces import ActionLayout, KeySpec
 from sample_factory.sampling.blocks import BlockSchema, block_view
@@ -52,7 +53,8 @@ class LearnerSetup:
     release_early: bool
     device: str
     bfloat16: bool
-    threads: int
+    num_slices: int
+    """Threads that compute a minibatch side by side."""
     seed: int
     target_frames: int
     """Frames after which it trains no more."""
@@ -75,16 +77,27 @@ class LearnerWorker:
         torch.manual_seed(setup.seed)
         device = torch.device(setup.device)
         model = setup.model.build().to(device)
-        self._learner = Learner(model, setup.model.actions, setup.learning, schema.rollout, setup.bfloat16, setup.seed)
+        self._learner = Learner(
+            model, setup.model.actions, setup.learning, schema.rollout, setup.bfloat16, setup.seed, setup.num_slices
+        )
         ledger = Ledger(arena)
         ledger.reclaim_learning(setup.policy)  # a predecessor may have died with blocks in its hands
         self._batcher = Batcher(
-            ledger, {index: block_view(arena, schema, index) for index in range(schema.num_blocks)}, schema, setup.policy,
-            setup.iteration_rows, setup.learning.max_policy_lag, device, setup.release_early, on_release,
+            ledger,
+            {index: block_view(arena, schema, index) for index in range(schema.num_blocks)},
+            schema,
+            setup.policy,
+            setup.iteration_rows,
+            setup.learning.max_policy_lag,
+            device,
+            setup.release_early,
+            on_release,
         )
         self._statistics_due = Every(_STATISTICS_SEC)
         self._save_due = Every(setup.checkpoint.save_every_sec)
-        self._milestone_due = Every(setup.checkpoint.save_milestones_sec) if setup.checkpoint.save_milestones_sec > 0 else None
+        self._milestone_due = (
+            Every(setup.checkpoint.save_milestones_sec) if setup.checkpoint.save_milestones_sec > 0 else None
+        )
         self._best_due = Every(setup.checkpoint.save_best_every_sec)
         self._saved_step = -1
         self._has_reported = False
@@ -134,7 +147,7 @@ class LearnerWorker:
             statistics |= _lag_statistics(batch, version) | {"discarded_rollouts": float(self._batcher.discarded_rows)}
             self._report(statistics)
         self._batcher.release()
-        self._save_if_due()
+        self._save_if_due(version)
         return True
 
     def forget_experience(self) -> None:
@@ -143,7 +156,11 @@ class LearnerWorker:
 
     def _report(self, statistics: dict[str, float]) -> None:
         self._reports.send(
-            "train", policy=self._setup.policy, train_step=self.train_step, env_steps=self.env_steps, statistics=statistics
+            "train",
+            policy=self._setup.policy,
+            train_step=self.train_step,
+            env_steps=self.env_steps,
+            statistics=statistics,
         )
 
     def _publish(self) -> None:
@@ -167,9 +184,11 @@ class LearnerWorker:
             self._progress[_ENV_STEPS] = found[0]["env_steps"]
             self._progress[_SAMPLES] = found[0]["samples"]
 
-    def _save_if_due(self) -> None:
-        options, step = self._setup.checkpoint, self.train_step
-        self.checkpointed = bool(options.save_every_updates) and step % options.save_every_updates == 0
+    def _save_if_due(self, previous_step: int) -> None:
+        options = self._setup.checkpoint
+        every = options.save_every_updates
+        # An iteration may be several updates: the first one at or after every multiple counts.
+        self.checkpointed = bool(every) and self.train_step // every > previous_step // every
         if self.checkpointed or self._saved_step < 0 or self._save_due.due():
             self.save()
         if self._best_due.due() and self.env_steps >= options.save_best_after:
@@ -206,12 +225,22 @@ def _lag_statistics(batch: Batch, version: int) -> dict[str, float]:
     """How many updates old the experience was, `train/version_diff_*`."""
     chosen = batch.versions[batch.valid]
     lag = version - chosen.float() if len(chosen) else torch.zeros(1)
-    return {"version_diff_avg": float(lag.mean()), "version_diff_min": float(lag.min()), "version_diff_max": float(lag.max())}
+    return {
+        "version_diff_avg": float(lag.mean()),
+        "version_diff_min": float(lag.min()),
+        "version_diff_max": float(lag.max()),
+    }
 
 
-def make_setup(keys: dict[str, KeySpec], actions: ActionLayout, model_config: ModelConfig, **arguments: Any) -> LearnerSetup:
+def make_setup(
+    keys: dict[str, KeySpec],
+    actions: ActionLayout,
+    model_config: ModelConfig,
+    encoders: Mapping[str, EncoderFactory],
+    **arguments: Any,
+) -> LearnerSetup:
     """A setup from values that a process without torch can hold."""
-    return LearnerSetup(model=ModelSpec(keys, actions, model_config), **arguments)
+    return LearnerSetup(model=ModelSpec(keys, actions, model_config, encoders), **arguments)
 
 
 def run_learner_from(
@@ -221,9 +250,11 @@ def run_learner_from(
     run_learner(make_setup(**arguments), slot_index, doorbell, rollout_bells, reports)
 
 
-def run_learner(setup: LearnerSetup, slot_index: int, doorbell: Doorbell, rollout_bells: list[Bell], reports: ReportSink) -> None:
+def run_learner(
+    setup: LearnerSetup, slot_index: int, doorbell: Doorbell, rollout_bells: list[Bell], reports: ReportSink
+) -> None:
     """Train until told to stop, then save."""
-    torch.set_num_threads(setup.threads)
+    torch.set_num_threads(1)  # the learner has threads of its own
     slot = Slot(setup.arena, slot_index)
     slot.beat()
     blocks_per_worker = setup.schema.blocks_per_group * setup.schema.groups_per_worker

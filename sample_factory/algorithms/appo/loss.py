@@ -37,7 +37,12 @@ class LossTerms(NamedTuple):
 
 
 def appo_loss(
-    minibatch: Minibatch, log_ratios: Tensor, logits: Tensor, values: Tensor, layout: ActionLayout, options: LearningConfig
+    minibatch: Minibatch,
+    log_ratios: Tensor,
+    logits: Tensor,
+    values: Tensor,
+    layout: ActionLayout,
+    options: LearningConfig,
 ) -> LossTerms:
     """PPO's clipped surrogate, clipped value loss, exploration and KL terms; means over valid steps.
 
@@ -48,7 +53,9 @@ def appo_loss(
     """
     valid = minibatch.valid
     policy = ppo_policy_loss(log_ratios, minibatch.advantages, valid, options.ppo_clip_ratio)
-    value = options.value_loss_coeff * value_loss(values, minibatch.old_values, minibatch.targets, valid, options.ppo_clip_value)
+    value = options.value_loss_coeff * value_loss(
+        values, minibatch.old_values, minibatch.targets, valid, options.ppo_clip_value
+    )
     exploration = _exploration_loss(minibatch, logits, layout, options)
     kl = logits.new_zeros(())
     if options.kl_loss_coeff:
@@ -72,7 +79,13 @@ _MAX_SYMMETRIC_KL = 30.0
 
 @torch.no_grad()
 def loss_statistics(
-    minibatch: Minibatch, terms: LossTerms, log_ratios: Tensor, logits: Tensor, values: Tensor, layout: ActionLayout, clip_ratio: float
+    minibatch: Minibatch,
+    terms: LossTerms,
+    log_ratios: Tensor,
+    logits: Tensor,
+    values: Tensor,
+    layout: ActionLayout,
+    clip_ratio: float,
 ) -> dict[str, float]:
     """What is worth plotting of one minibatch, under the summary names `train/<key>`."""
     valid = minibatch.valid
@@ -109,5 +122,9 @@ def loss_statistics(
     }
     if any(part.kind == "gaussian" for part in layout.parts):
         actions = minibatch.actions[valid].float() if bool(valid.any()) else minibatch.actions[:1, :1].float()
-        statistics |= {"action_mean": actions.mean(), "action_mean_min": actions.min(), "action_mean_max": actions.max()}
+        statistics |= {
+            "action_mean": actions.mean(),
+            "action_mean_min": actions.min(),
+            "action_mean_max": actions.max(),
+        }
     return {name: float(value) for name, value in statistics.items()}

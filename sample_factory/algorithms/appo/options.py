@@ -25,7 +25,9 @@ def parse_training_options(argv: Sequence[str]) -> Config:
 
 
 def parse_evaluation_options(argv: Sequence[str]) -> Config:
-    """Like `parse_training_options`, for an experiment that must exist. Device (CPU) and seed are not those of training.
+    """Like `parse_training_options`, for an experiment that must exist.
+
+    Device (CPU) and seed are not those of training.
 
     Raises:
         ValueError: one line that says what is wrong.

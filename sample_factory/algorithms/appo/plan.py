@@ -1,7 +1,7 @@
 """How a run is laid out over the machine: one pure function from options and cores to numbers. Knows no process.
 
-The plan decides what the options leave to the machine: where inference runs, whether sampling and learning overlap or alternate, how
-many blocks there are, and how many threads each process may use.
+The plan decides what the options leave to the machine: where inference runs, whether sampling and learning overlap or
+alternate, how many blocks there are, and how many threads each process may use.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Literal
 
 from sample_factory.config.learning import LearningConfig
 from sample_factory.config.sampling import SamplingConfig
+from sample_factory.system.cores import pin
 
 _FEW_CORES = 4
 
@@ -51,7 +52,12 @@ class Plan:
 
 
 def make_plan(
-    sampling: SamplingConfig, learning: LearningConfig, machine: Machine, agents_per_env: int, worth_bfloat16: bool, serial: bool = False
+    sampling: SamplingConfig,
+    learning: LearningConfig,
+    machine: Machine,
+    agents_per_env: int,
+    worth_bfloat16: bool,
+    serial: bool = False,
 ) -> Plan:
     """Lay out a run.
 
@@ -73,7 +79,11 @@ def make_plan(
         slack = 0 if iteration_rows % rows == 0 else rows - 1
         blocks = math.ceil((iteration_rows + slack) / total_rows)
     else:
-        waiting = (2 * learning.num_batches_per_iteration if backlog < 0 else backlog) * learning.batch_size / sampling.rollout
+        waiting = (
+            (2 * learning.num_batches_per_iteration if backlog < 0 else backlog)
+            * learning.batch_size
+            / sampling.rollout
+        )
         blocks = max(2, math.ceil(sampling.traj_buffers_excess_ratio * (1 + waiting / total_rows)))
         blocks = max(blocks, math.ceil((iteration_rows + rows - 1) / total_rows) + 1)
     cores = len(machine.cores)
@@ -88,7 +98,8 @@ def make_plan(
         iteration_rows=iteration_rows,
         learner_threads=max(sampling_threads(cores, alternate), learning.learner_main_loop_num_cores),
         policy_worker_threads=1,
-        bfloat16=learning.precision == "bfloat16" or (learning.precision == "auto" and machine.native_bfloat16 and worth_bfloat16),
+        bfloat16=learning.precision == "bfloat16"
+        or (learning.precision == "auto" and machine.native_bfloat16 and worth_bfloat16),
         worker_cores=tuple(pin(machine.cores, sampling.num_workers)) if sampling.set_workers_cpu_affinity else (),
     )
 
@@ -96,17 +107,3 @@ def make_plan(
 def sampling_threads(cores: int, alternate: bool) -> int:
     """Threads of the learner: all cores while the samplers wait for it, one core in four otherwise."""
     return cores if alternate else max(1, cores // 4)
-
-
-def pin(cores: tuple[int, ...], num_workers: int) -> list[tuple[int, ...]]:
-    """Cores of each worker: one core each, round and round; the workers of an incomplete last round share all cores evenly.
-
-    44 workers on 20 cores: 40 have a core each, the last 4 have five cores each.
-    """
-    full_rounds = num_workers // len(cores) * len(cores)
-    left = num_workers - full_rounds
-    pinned = [(cores[worker % len(cores)],) for worker in range(full_rounds)]
-    if left:
-        share = len(cores) // left
-        pinned += [tuple(cores[i * share : (i + 1) * share]) for i in range(left)]
-    return pinned

@@ -1,4 +1,7 @@
-"""A run in one process, in a fixed order: bit-identical for equal seeds on the CPU. The same worker classes, no waiting."""
+"""A run in one process, in a fixed order: bit-identical for equal seeds on the CPU.
+
+The same worker classes, no waiting.
+"""
 
 from __future__ import annotations
 
@@ -42,13 +45,19 @@ class _Sampler:
         first = wiring.num_policies + wiring.num_policy_workers
         setup = wiring.rollout_setup(registrations, seed)
         self.workers: list[RolloutWorker] = [
-            setup.build(worker, Slot(wiring.arena, first + worker), reports) for worker in range(wiring.plan.num_workers)
+            setup.build(worker, Slot(wiring.arena, first + worker), reports)
+            for worker in range(wiring.plan.num_workers)
         ]
         per_policy = wiring.config.sampling.policy_workers_per_policy
         self.policy_workers = [
             PolicyWorker(
-                wiring.arena, wiring.schema, wiring.policy, index // per_policy, wiring.groups_of_policy_worker(index % per_policy),
-                Slot(wiring.arena, wiring.num_policies + index), seed + 1000 + index,
+                wiring.arena,
+                wiring.schema,
+                wiring.policy,
+                index // per_policy,
+                wiring.groups_of_policy_worker(index % per_policy),
+                Slot(wiring.arena, wiring.num_policies + index),
+                seed + 1000 + index,
             )
             for index in range(wiring.num_policy_workers)
         ]
@@ -70,8 +79,8 @@ def run_serial(
 ) -> Status:
     """Run until `ending` has a status.
 
-    A checkpoint made because of `--save_every_updates` is a barrier: all episodes start over from seeds that depend on the run's
-    seed and the update alone, exactly as they do when the run is resumed from that checkpoint.
+    A checkpoint made because of `--save_every_updates` is a barrier: all episodes start over from seeds that depend
+    on the run's seed and the update alone, exactly as they do when the run is resumed from that checkpoint.
     """
     from sample_factory.algorithms.appo.learner_worker import LearnerWorker, make_setup
 
@@ -79,11 +88,15 @@ def run_serial(
     slots = {
         "learner": range(wiring.num_policies),
         "policy worker": range(wiring.num_policies, wiring.num_policies + wiring.num_policy_workers),
-        "rollout worker": [wiring.num_policies + wiring.num_policy_workers + worker for worker in range(wiring.plan.num_workers)],
+        "rollout worker": [
+            wiring.num_policies + wiring.num_policy_workers + worker for worker in range(wiring.plan.num_workers)
+        ],
     }
     monitor, reports = Monitor(wiring, telemetry, slots), _Reports()
     learners = [
-        LearnerWorker(make_setup(**learner_arguments(wiring, policy)), Slot(wiring.arena, policy), reports, lambda block: None)  # type: ignore[arg-type]
+        LearnerWorker(
+            make_setup(**learner_arguments(wiring, policy)), Slot(wiring.arena, policy), reports, lambda block: None
+        )
         for policy in range(wiring.num_policies)
     ]
     sampler = _Sampler(wiring, registrations, _seed(wiring.seed, learners), reports)

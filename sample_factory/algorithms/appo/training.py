@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,10 @@ from sample_factory.algorithms.status import Status
 from sample_factory.config.config import Config
 from sample_factory.config.experiment import is_done, mark_done, prepare, save_cfg
 from sample_factory.envs import registry
+from sample_factory.models import custom_encoders
+from sample_factory.models.custom_encoders import EncoderFactory
 from sample_factory.sampling.policy import PolicyDescription
+from sample_factory.sampling.processes import PRELOAD
 from sample_factory.system.console import Console, open_console
 from sample_factory.system.logs import configure_supervisor_logging, reset_logging
 from sample_factory.system.process import interrupt_flag, prepare_start_method
@@ -31,8 +34,7 @@ from sample_factory.system.wandb_session import WandbSession
 log = logging.getLogger(__name__)
 
 _BENCHMARK_FRAMES, _BENCHMARK_SAMPLES = 2_000_000, 1_000_000
-_LIGHT_PRELOAD = ("numpy", "gymnasium", "sample_factory.sampling.rollout_worker")
-_MODEL_PRELOAD = (*_LIGHT_PRELOAD, "torch", "sample_factory.algorithms.appo.learner_worker")
+_MODEL_PRELOAD = (*PRELOAD, "torch", "sample_factory.algorithms.appo.learner_worker")
 
 
 def train(config: Config, argv: Sequence[str]) -> Status:
@@ -43,7 +45,7 @@ def train(config: Config, argv: Sequence[str]) -> Status:
     """
     folder = prepare(config)
     if is_done(folder, config.run):
-        print(f"{folder} is done; raise --train_for_env_steps to train on")  # noqa: T201
+        print(f"{folder} is done; raise --train_for_env_steps to train on")
         return Status.SUCCESS
     console = open_console()
     configure_supervisor_logging(folder, console.handler)
@@ -59,18 +61,18 @@ def train(config: Config, argv: Sequence[str]) -> Status:
 
 def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) -> Status:
     seed = config.run.seed if config.run.seed is not None else secrets.randbits(31)
-    registrations = registry.snapshot()
+    registrations, encoders = registry.snapshot(), custom_encoders.snapshot(config.model.encoder_custom)
     checkpoints = [checkpoint_folder(folder, policy) for policy in range(config.sampling.num_policies)]
     if config.run.serial_mode:
-        facts, plan, policy = look(config, registrations, checkpoints)
+        facts, plan, policy = look(config, registrations, encoders, checkpoints)
         wiring = wire(config, folder, plan, facts, policy, seed)
         status = run_serial(wiring, telemetry, registrations, ending.status)
     else:
-        preload = _MODEL_PRELOAD if _likely_inline(config) else _LIGHT_PRELOAD
+        preload = _MODEL_PRELOAD if _likely_inline(config) else PRELOAD
         context = prepare_start_method(preload)
         try:
             facts, plan, policy = call_in_trial_process(
-                context, f"environment {config.run.env}", look, config, registrations, checkpoints
+                context, f"environment {config.run.env}", look, config, registrations, encoders, checkpoints
             )
             wiring = wire(config, folder, plan, facts, policy, seed)
             _log_plan(plan, facts)
@@ -83,7 +85,12 @@ def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) ->
     return status
 
 
-def look(config: Config, registrations: Sequence[registry.EnvFamily], checkpoints: Sequence[Path]) -> tuple[RunFacts, Plan, PolicyDescription]:
+def look(
+    config: Config,
+    registrations: Sequence[registry.EnvFamily],
+    encoders: Mapping[str, EncoderFactory],
+    checkpoints: Sequence[Path],
+) -> tuple[RunFacts, Plan, PolicyDescription]:
     """Everything that must be known before components start.
 
     Raises:
@@ -91,9 +98,14 @@ def look(config: Config, registrations: Sequence[registry.EnvFamily], checkpoint
     """
     facts = describe_env(config, registrations)
     plan = make_plan(
-        config.sampling, config.learning, facts.machine, facts.agents_per_env, facts.worth_bfloat16, config.run.serial_mode
+        config.sampling,
+        config.learning,
+        facts.machine,
+        facts.agents_per_env,
+        facts.worth_bfloat16,
+        config.run.serial_mode,
     )
-    return facts, plan, describe_model(config, facts, plan.bfloat16, checkpoints)
+    return facts, plan, describe_model(config, facts, plan.bfloat16, checkpoints, encoders)
 
 
 class _Ending:
@@ -135,8 +147,14 @@ def _log_plan(plan: Plan, facts: RunFacts) -> None:
     order = "alternate" if plan.alternate else "overlap"
     log.info(
         "%d rollout workers x %d groups x %d rows, inference %s, sampling and learning %s, %d blocks a group, %s on %s",
-        plan.num_workers, plan.groups_per_worker, plan.rows, place, order, plan.blocks_per_group,
-        "bfloat16" if plan.bfloat16 else "float32", facts.machine.device,
+        plan.num_workers,
+        plan.groups_per_worker,
+        plan.rows,
+        place,
+        order,
+        plan.blocks_per_group,
+        "bfloat16" if plan.bfloat16 else "float32",
+        facts.machine.device,
     )
 
 
@@ -145,12 +163,23 @@ def _telemetry(config: Config, folder: Path, console: Console, saved: dict[str, 
     wandb = None
     if options.with_wandb:
         wandb = WandbSession(
-            saved["wandb_unique_id"], project=options.wandb_project, user=options.wandb_user,
-            group=options.wandb_group or config.run.env, job_type=options.wandb_job_type, tags=options.wandb_tags,
-            directory=folder, config=saved, num_policies=config.sampling.num_policies,
+            saved["wandb_unique_id"],
+            project=options.wandb_project,
+            user=options.wandb_user,
+            group=options.wandb_group or config.run.env,
+            job_type=options.wandb_job_type,
+            tags=options.wandb_tags,
+            directory=folder,
+            config=saved,
+            num_policies=config.sampling.num_policies,
         )
         wandb.start()
     return Telemetry(
-        folder, config.sampling.num_policies, options.stats_avg, options.experiment_summaries_interval,
-        config.run.train_for_env_steps, console, wandb,
+        folder,
+        config.sampling.num_policies,
+        options.stats_avg,
+        options.experiment_summaries_interval,
+        config.run.train_for_env_steps,
+        console,
+        wandb,
     )

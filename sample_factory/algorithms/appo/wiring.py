@@ -96,7 +96,10 @@ def wire(config: Config, folder: Path, plan: Plan, facts: RunFacts, policy: Poli
     specs |= ledger_specs(schema.num_blocks, num_policies)
     specs |= request_specs(schema.num_groups, num_policies)
     specs |= weights_specs(num_policies, policy.num_weights)
-    specs |= {"learner/progress": ArraySpec((num_policies, 8), np.int64), "learner/objective": ArraySpec((num_policies,), np.float64)}
+    specs |= {
+        "learner/progress": ArraySpec((num_policies, 8), np.int64),
+        "learner/objective": ArraySpec((num_policies,), np.float64),
+    }
     specs |= board_specs(num_components)
     arena = Arena.create(specs)
     arena["learner/objective"][:] = np.nan  # nothing measured yet
@@ -104,6 +107,9 @@ def wire(config: Config, folder: Path, plan: Plan, facts: RunFacts, policy: Poli
 
 
 def _state_interval(config: Config) -> int:
-    """Recurrent state is needed where backpropagation starts: once a rollout with V-trace, else every `recurrence` steps."""
+    """Recurrent state is needed where backpropagation starts.
+
+    Once a rollout with V-trace, else every `recurrence` steps.
+    """
     rollout, recurrence = config.sampling.rollout, config.learning.recurrence
     return rollout if config.learning.with_vtrace or rollout % recurrence else recurrence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import gymnasium as gym
 import pytest
@@ -12,13 +13,18 @@ from sample_factory.envs.registry import create_env, resolve
 from sample_factory.envs.tests.envs_for_tests import Nested
 
 
-def make(name, **options):
+def make(name: str, **options: Any) -> Any:
     return create_env(name, SimpleNamespace(**options))
 
 
 def test_no_wrapper_but_the_time_limit():
     env = make("gym_CartPole-v1")
-    assert type(env) is gym.wrappers.TimeLimit and env.env is env.unwrapped and env.spec.max_episode_steps == 500
+    assert (
+        type(env) is gym.wrappers.TimeLimit
+        and env.env is env.unwrapped
+        and env.spec is not None
+        and env.spec.max_episode_steps == 500
+    )
 
 
 def test_keyword_arguments_reach_the_environment():
@@ -61,7 +67,7 @@ def test_a_module_that_registers_the_id_is_imported(tmp_path, monkeypatch):
 
 def test_perceptron_for_vectors_nothing_for_images():
     assert FAMILY.default_overrides("gym_CartPole-v1") == {"encoder_type": "mlp", "encoder_subtype": "mlp_mujoco"}
-    gym.register("TestImages-v0", Nested)
+    gym.register("TestImages-v0", f"{Nested.__module__}:Nested")
     try:
         assert resolve("gym_TestImages-v0").default_overrides("gym_TestImages-v0") == {}
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -124,7 +125,7 @@ def test_nested_observations_and_actions_arrive_as_declared():
 
 def test_box_actions_are_clipped():
     class Recording(Counting):
-        action_space = gym.spaces.Box(-1, np.array([1, 2], np.float32), (2,), np.float32)
+        action_space: Any = gym.spaces.Box(-1, np.array([1, 2], np.float32), (2,), np.float32)
 
         def step(self, action):
             self.last = action
@@ -149,10 +150,12 @@ def test_each_environment_gets_its_own_seed_at_the_first_reset_only():
     runner.step([0, 0])
     runner.step([0, 0])
     assert seeds == [40, 41, None, None]
+    runner.reset(seed=2**32 - 1)
+    assert seeds[-2:] == [2**31 - 1, 0]  # simulators may take no more than 31 bits
 
 
 def test_an_environment_that_raises_is_rebuilt_and_the_others_go_on():
-    made = []
+    made: list[Any] = []
 
     def make(i):
         made.append((i, Raising(when=2) if i == 1 and len(made) < 3 else Counting(length=50)))
@@ -247,7 +250,9 @@ def test_row_environments_that_raise_are_rebuilt():
 
 def test_semantic_wrappers_stay_on():
     runner = Runner(
-        GymnasiumList("doubled", lambda _: gym.wrappers.TransformReward(Counting(), lambda reward: 2 * reward), 1)
+        GymnasiumList(
+            "doubled", lambda _: gym.wrappers.TransformReward(Counting(), lambda reward: 2 * float(reward)), 1
+        )
     )
     runner.reset()
     assert runner.step([0])[1].rewards[0] == 2

@@ -60,7 +60,7 @@ def test_an_inactive_agent_whose_episode_ends_is_reset_but_invalid():
 
 
 def test_an_environment_that_raises_is_rebuilt_with_all_its_agents():
-    made = []
+    made: list[Duel] = []
 
     def make(_):
         made.append(Duel(length=9, raise_at=2 if len(made) == 1 else None))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ class Options:
 
 
 def make_counting(full_env_name, cfg, env_config):
-    env = Counting(length=5)
+    env: Any = Counting(length=5)
     env.made_with = (full_env_name, cfg, env_config)
     return env
 
@@ -61,11 +62,13 @@ def test_longest_matching_name_wins():
 def test_registered_names_take_precedence_over_families():
     register_env("gym_mine", make_counting)
     assert resolve("gym_mine").make is make_counting and resolve("gym_CartPole-v1").prefix == "gym_"
+    register_env("gym_", make_nested)
+    assert resolve("gym_CartPole-v1").make is make_nested
 
 
 def test_factories_learn_their_place_and_need_no_render_mode():
     register_env("my_env", make_counting)
-    batched = make_batched("my_env", CFG, 2, worker_index=3, first_env_id=10)
+    batched: Any = make_batched("my_env", CFG, 2, worker_index=3, first_env_id=10)
     name, cfg, config = batched.envs[1].made_with
     assert (name, cfg) == ("my_env", CFG)
     assert config == {"worker_index": 3, "vector_index": 1, "env_id": 11, "num_envs": 2} and config.env_id == 11
@@ -92,8 +95,9 @@ def test_what_cannot_be_batched_is_refused():
     with pytest.raises(ValueError, match=r"'nothing' is a builtins\.object"):
         make_batched("nothing", CFG, 1)
     register_env("few", lambda name, cfg, config: make_vector(name, cfg, SimpleNamespace(num_envs=2)))
-    with pytest.raises(ValueError, match="num_envs=3 and made 2 rows"):
-        make_batched("few", CFG, 3)
+    for num_envs in (1, 3):
+        with pytest.raises(ValueError, match=f"num_envs={num_envs} and made 2 rows"):
+            make_batched("few", CFG, num_envs)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +132,7 @@ def test_workers_do_not_load_torch():
 
 def _rows_in_child(families, answers):
     restore(families)
-    answers.put((make_batched("my_env", CFG, 2).num_rows, resolve("my_env").options.__name__))
+    answers.put((make_batched("my_env", CFG, 2).num_rows, resolve("my_env").options is Options))
 
 
 def test_registrations_reach_a_spawned_process():
@@ -138,7 +142,7 @@ def test_registrations_reach_a_spawned_process():
     child = context.Process(target=_rows_in_child, args=(snapshot(), answers))
     child.start()
     child.join()
-    assert child.exitcode == 0 and answers.get() == (2, "Options")
+    assert child.exitcode == 0 and answers.get() == (2, True)
     child.close()
 
 

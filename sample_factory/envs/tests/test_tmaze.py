@@ -22,11 +22,11 @@ def returns(policy, length=10, num_envs=400, steps=100):
     out = runner.reset(seed=3)["obs"]
     first, total, done = out.copy(), np.zeros(num_envs), []
     for _ in range(steps):
-        out, result, episodes = runner.step(policy(out, first))
+        stored, result, episodes = runner.step(policy(out, first))
         total += result.rewards
         done += [total[e.row] for e in episodes]
         total[[e.row for e in episodes]] = 0
-        out = out["obs"]
+        out = stored["obs"]
         first[result.resets] = out[result.resets]
     return np.array(done)
 
@@ -76,11 +76,24 @@ def test_step_limit_truncates_and_the_next_step_resets():
     assert [(bool(r.valid[0]), bool(r.resets[0])) for r in results[5:]] == [(True, False), (False, True), (True, False)]
 
 
+def test_the_step_after_a_choice_only_resets():
+    runner = Runner(make_batched("tmaze_1", CFG, 1))
+    runner.reset(seed=0)
+    runner.step([FORWARD])
+    assert runner.step([LEFT])[1].terminated[0]
+    out, result, episodes = runner.step([LEFT])
+    assert (
+        [array.item() for array in result] == [0, False, False, False, True, 0]
+        and episodes == []
+        and out["obs"][0, :2].sum() == 1
+    )
+
+
 def test_the_single_environment_is_a_gymnasium_environment():
     env = create_env("tmaze_2", CFG, None, "ansi")
     assert isinstance(env, TMazeEnv) and isinstance(env, gym.Env)
     observation, _ = env.reset(seed=1)
-    assert "goal" in env.render()
+    assert "goal" in str(env.render())
     goal = RIGHT if observation[1] else LEFT
     outcomes = [env.step(action) for action in (FORWARD, FORWARD, goal)]
     assert [outcome[1:4] for outcome in outcomes] == [(0.0, False, False), (0.0, False, False), (4.0, True, False)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -60,7 +61,9 @@ def test_the_environment_is_closed():
 class Faulty(Counting):
     """Returns `fault` as observation, reward or outcome at step 7."""
 
-    observation_space = gym.spaces.Dict({"a": gym.spaces.Box(-1, 1, (2,), np.float32), "n": gym.spaces.Discrete(3)})
+    observation_space: Any = gym.spaces.Dict(
+        {"a": gym.spaces.Box(-1, 1, (2,), np.float32), "n": gym.spaces.Discrete(3)}
+    )
 
     def __init__(self, reward=0.0, **fault):
         super().__init__(length=1000)
@@ -108,7 +111,7 @@ def test_missing_keys_wrong_interfaces_and_exceptions_are_reported():
             return {"a": np.zeros(2)}, {}
 
     class Continuous(Counting):
-        action_space = gym.spaces.MultiBinary(2)
+        action_space: Any = gym.spaces.MultiBinary(2)
 
     class TooFew(Duel):
         def step(self, actions):
@@ -145,10 +148,10 @@ def test_block_check_finds_the_earliest_bad_step():
         }
     )
     keys = observation_keys(space)
-    block = {name: np.zeros((5, 8, *key.shape), key.dtype) for name, key in keys.items()}
+    block = {name: np.zeros((8, 5, *key.shape), key.dtype) for name, key in keys.items()}
     assert check_block(keys, block) is None
     block["a"][...] = 3e38  # the sum overflows, the values do not
     assert check_block(keys, block) is None
-    block["a"][3, 6, 1] = np.inf
-    block["a"][4, 2, 0] = np.nan
+    block["a"][6, 3, 1] = np.inf
+    block["a"][2, 4, 0] = np.nan
     assert check_block(keys, block) == BadValue("a", step=2, row=4)

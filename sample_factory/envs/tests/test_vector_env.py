@@ -79,6 +79,20 @@ def test_same_step_autoreset_loses_only_truncated_last_steps(truncates):
     assert runner.step([0, 0])[1].valid.all()
 
 
+def test_a_last_step_that_is_terminated_as_well_as_truncated_is_valid():
+    """A terminated step needs no value of its final observation."""
+
+    class Both(Counting):
+        def step(self, action):
+            observation, reward, terminated, _, info = super().step(action)
+            return observation, reward, terminated, terminated, info
+
+    runner = of(lambda: Both(length=1), mode=AutoresetMode.SAME_STEP)
+    runner.reset()
+    _, result, _ = runner.step([0, 0])
+    assert result.truncated.all() and result.terminated.all() and result.valid.all()
+
+
 def test_an_environment_that_does_not_reset_itself_is_refused():
     with pytest.raises(ValueError, match=r"AutoresetMode.NEXT_STEP"):
         of(Counting, mode=AutoresetMode.DISABLED)

@@ -29,7 +29,7 @@ ACTIONS: dict[str, gym.Space[Any]] = {
     "box": gym.spaces.Box(-1, 1, (3,), np.float32),
     "mix": gym.spaces.Tuple((gym.spaces.Discrete(3), gym.spaces.Box(-1, 1, (2,), np.float32), gym.spaces.Discrete(2))),
 }
-MEMORIES = {
+MEMORIES: dict[str, dict[str, Any]] = {
     "none": {"use_rnn": False},
     "gru": {"rnn_type": "gru"},
     "lstm": {"rnn_type": "lstm"},
@@ -125,7 +125,7 @@ def test_same_generator_state_gives_same_actions_and_deterministic_gives_the_mod
 def test_separate_weights_share_nothing() -> None:
     model, keys = make(actor_critic_share_weights=False)
     obs, state, resets, _ = sample_trajectory(model, keys)
-    model.evaluate(obs, state, resets)[1].sum().backward()
+    torch.autograd.backward(model.evaluate(obs, state, resets)[1].sum())
     for encoder, core, used in zip(model.encoders, model.cores, (False, True), strict=True):
         gradients = [p.grad for p in (*encoder.parameters(), *core.parameters())]
         assert all((g is not None and bool(g.any())) == used for g in gradients)
@@ -140,7 +140,7 @@ def test_learned_stddev_is_one_vector_for_all_rows(actions: str) -> None:
     torch.testing.assert_close(log_stddevs, torch.full_like(log_stddevs, math.log(0.5)))
     obs, state, resets, sampled = sample_trajectory(model, keys)
     params, _ = model.evaluate(obs, state, resets)
-    distributions.log_prob(model.layout, params, sampled.actions).sum().backward()
+    torch.autograd.backward(distributions.log_prob(model.layout, params, sampled.actions).sum())
     assert model.action_head.log_stddev.grad is not None and model.action_head.log_stddev.grad.all()
 
 
@@ -154,7 +154,7 @@ def test_bfloat16_trunk_keeps_float32_results_close(memory: str, share: bool) ->
     with torch.autocast("cpu", torch.bfloat16):
         autocast = model.act(obs, state)
         trained = model.evaluate({k: v[None] for k, v in obs.items()}, state, torch.zeros(1, ROWS, dtype=torch.bool))
-    (trained[0].sum() + trained[1].sum()).backward()
+    torch.autograd.backward(trained[0].sum() + trained[1].sum())
     model.to_inference_precision(torch.bfloat16)
     converted = model.act(obs, state)
     assert {p.dtype for p in (*model.encoders.parameters(), *model.cores.parameters())} == {torch.bfloat16}
@@ -166,7 +166,7 @@ def test_bfloat16_trunk_keeps_float32_results_close(memory: str, share: bool) ->
 
 
 def test_convolutions_are_stored_channels_last_and_stay_so() -> None:
-    model, keys = make("discrete", IMAGE, use_spectral_norm=True)
+    model, _ = make("discrete", IMAGE, use_spectral_norm=True)
     for other in (model, copy.deepcopy(model), model.to_inference_precision(torch.bfloat16)):
         weights = [p for p in other.encoders.parameters() if p.dim() == 4]
         assert len(weights) == 3

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sample_factory.models.encoders import make_encoder, make_vizdoom_encoder
-from sample_factory.models.image_encoders import FirstConv, FoldedNormalization, make_image_encoder
+from sample_factory.models.image_encoders import FirstConv, FoldedNormalization, ResidualBlock, make_image_encoder
 from sample_factory.models.layers import initialize, normalize_spectrally
 from sample_factory.models.registry import build_encoder, register_encoder
 from sample_factory.models.tests.model_options import SmallModelOptions
@@ -73,10 +73,11 @@ def test_folded_normalization_equals_the_plain_computation(
     images = torch.randint(0, 256 if scale == 255.0 else 12, (3, 12, 16, 3)).to(dtype)
     plain_input = ((images.float() - mean) / scale).permute(0, 3, 1, 2)
     results = []
-    for function in (lambda: FirstConv(conv, FoldedNormalization(mean, scale))(images), lambda: conv(plain_input)):
+    folded_conv = FirstConv(conv, FoldedNormalization(mean, scale))
+    for layer, layer_input in ((folded_conv, images), (conv, plain_input)):
         conv.zero_grad()
-        output = function()
-        output.square().mean().backward()
+        output = layer(layer_input)
+        torch.autograd.backward(output.square().mean())
         results.append([output, conv.weight.grad, conv.bias.grad if conv.bias is not None else None])
     for folded, plain in zip(*results, strict=True):
         torch.testing.assert_close(folded, plain, rtol=1e-5, atol=1e-5)
@@ -137,11 +138,47 @@ def test_mlp_for_images_if_asked_for() -> None:
     keys = observation_keys(IMAGE)
     encoder = make_encoder(keys, replace(OPTIONS, encoder_type="mlp", encoder_subtype="mlp_mujoco", hidden_size=24))
     assert encoder(rows(keys)).shape == (2, 24)
+    assert encoder.key_encoders[0].first.in_features == 40 * 48 * 3  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("nonlinearity", ["elu", "relu", "tanh"])
+def test_residual_blocks_add_to_an_unchanged_input(nonlinearity: str) -> None:
+    torch.manual_seed(0)
+    block = ResidualBlock(4, replace(OPTIONS, nonlinearity=nonlinearity))
+    x = torch.randn(2, 4, 5, 5)
+    activation = {"elu": nn.functional.elu, "relu": torch.relu, "tanh": torch.tanh}[nonlinearity]
+    kept = x.clone()
+    expected = x + block.second(activation(block.first(activation(x))))
+    torch.testing.assert_close(block(x), expected)
+    assert torch.equal(x, kept)
+
+
+def test_resnet_gradients_reach_every_weight() -> None:
+    options = replace(OPTIONS, encoder_type="resnet", encoder_subtype="resnet_impala")
+    encoder = make_image_encoder((9, 11, 3), FoldedNormalization(0.0, 255.0), options)
+    torch.autograd.backward(encoder(torch.randint(0, 256, (2, 9, 11, 3), dtype=torch.uint8)).sum())
+    assert all(p.grad is not None and p.grad.any() for p in encoder.parameters())
+
+
+def test_every_kind_of_key_works_in_bfloat16() -> None:
+    vector = gym.spaces.Box(-1, 1, (4,), np.float32)
+    keys = observation_keys(gym.spaces.Dict({"obs": IMAGE, "v": vector, "i": gym.spaces.MultiDiscrete([3, 5])}))
+    encoder = make_encoder(keys, replace(OPTIONS, obs_subtract_mean=128.0, obs_scale=255.0))
+    initialize(encoder, OPTIONS)
+    x = rows(keys)
+    precise = encoder(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(encoder(x).float(), precise, rtol=0, atol=0.03)
+    converted = encoder.to(torch.bfloat16)(x)
+    assert converted.dtype == torch.bfloat16
+    torch.testing.assert_close(converted.float(), precise, rtol=0, atol=0.03)
 
 
 def test_mlp_mujoco_is_two_layers_of_the_hidden_size() -> None:
     keys = observation_keys(gym.spaces.Box(-1, 1, (4,), np.float32))
-    options = replace(OPTIONS, encoder_subtype="mlp_mujoco", hidden_size=24, encoder_extra_fc_layers=0)
+    options = replace(
+        OPTIONS, encoder_subtype="mlp_mujoco", encoder_mlp_layers=(), hidden_size=24, encoder_extra_fc_layers=0
+    )
     shapes = [tuple(p.shape) for p in make_encoder(keys, options).parameters()]
     assert shapes == [(24, 4), (24,), (24, 24), (24,)]
 
@@ -151,7 +188,7 @@ def test_vizdoom_encoder_gives_measurements_a_network_of_their_own() -> None:
     keys = observation_keys(space)
     encoder = build_encoder(keys, replace(OPTIONS, encoder_custom="vizdoom"))
     assert type(encoder) is type(make_vizdoom_encoder(keys, OPTIONS))
-    shapes = [tuple(p.shape) for p in encoder.key_encoders[0].parameters()]  # type: ignore[index, union-attr]
+    shapes = [tuple(p.shape) for p in encoder.key_encoders[0].parameters()]
     assert shapes == [(128, 23), (128,), (128, 128), (128,)]
     assert encoder(rows(keys)).shape == (2, 16)
 

@@ -32,7 +32,7 @@ def test_a_round_trip_makes_an_equal_model(changes: dict[str, Any]) -> None:
 
 
 def test_a_bfloat16_model_loads_float32_weights() -> None:
-    source, keys = make("discrete", IMAGE)
+    source, _ = make("discrete", IMAGE)
     flat = torch.empty(flat_size(source))
     flatten_into(source, flat)
     target, _ = make("discrete", IMAGE, seed=1)

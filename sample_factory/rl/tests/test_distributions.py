@@ -78,7 +78,7 @@ def test_log_prob_entropy_and_kl_agree_with_torch_in_value_and_gradient(name: st
             ps, qs = reference(layout, p), reference(layout, q)
             terms = [reference_log_prob(layout, ps, actions), torch.stack([x.entropy() for x in ps]).sum(0)]
             terms.append(torch.stack([kl_divergence(x, y) for x, y in zip(ps, qs, strict=True)]).sum(0))
-        sum((i + 1) * term.sum() for i, term in enumerate(terms)).backward()  # type: ignore[union-attr]
+        torch.autograd.backward(torch.stack([(i + 1) * term.sum() for i, term in enumerate(terms)]).sum())
         results.append([*terms, p.grad, q.grad])
     for ours_result, reference_result in zip(*results, strict=True):
         torch.testing.assert_close(ours_result, reference_result, rtol=1e-5, atol=1e-5)
@@ -139,7 +139,8 @@ def test_masked_distributions_agree_with_torch(name: str, dtype: torch.dtype) ->
 
     def entropy(part: Distribution) -> Tensor:
         assert isinstance(part, Categorical)
-        return -torch.special.xlogy(part.probs, part.probs).sum(-1)
+        terms: Tensor = torch.special.xlogy(part.probs, part.probs)
+        return -terms.sum(-1)
 
     torch.testing.assert_close(d.entropy(layout, params, mask), torch.stack([entropy(p) for p in parts]).sum(0))
     kls = []
@@ -157,7 +158,7 @@ def test_forbidden_categories_get_no_gradient_and_everything_stays_finite() -> N
     total = d.log_prob(DISCRETE, params, actions, mask) + d.entropy(DISCRETE, params, mask)
     total = total + d.kl(DISCRETE, params, random_params(DISCRETE, 5), mask)
     total = total + d.symmetric_kl_to_uniform(DISCRETE, params, mask)
-    total.sum().backward()
+    torch.autograd.backward(total.sum())
     assert params.grad is not None and params.grad.isfinite().all()
     assert not params.grad[mask == 0].any() and params.grad[mask == 1].any()
 
@@ -171,7 +172,7 @@ def test_a_row_that_allows_nothing_is_uniform() -> None:
     entropy, distance = d.entropy(DISCRETE, params, nothing), d.symmetric_kl_to_uniform(DISCRETE, params, nothing)
     torch.testing.assert_close(entropy.detach(), torch.full((5_000,), math.log(5)))
     torch.testing.assert_close(distance.detach(), torch.zeros(5_000), rtol=0, atol=1e-6)
-    (entropy + distance).sum().backward()
+    torch.autograd.backward((entropy + distance).sum())
     assert params.grad is not None and not params.grad.any()
 
 
@@ -182,6 +183,17 @@ def test_the_only_allowed_category_is_always_taken() -> None:
     mask[:, 2] = 1
     actions, log_probs = d.sample_with_log_prob(DISCRETE, params, mask, torch.Generator().manual_seed(0))
     assert (actions == 2).all() and not log_probs.any()
+
+
+@pytest.mark.parametrize("uniform", [0.0, 1.0 - 2.0**-24])
+def test_not_even_the_extreme_random_numbers_reach_a_forbidden_category(
+    uniform: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "rand", lambda shape, **_: torch.full(shape, uniform))
+    params = random_params(DISCRETE, rows=200) * 5
+    mask = torch.tensor([0, 1, 1, 1, 0], dtype=torch.int8).expand(200, -1)
+    actions, log_probs = d.sample_with_log_prob(DISCRETE, params, mask)
+    assert ((actions >= 1) & (actions <= 3)).all() and (log_probs > -1e6).all()
 
 
 def test_symmetric_kl_equals_both_divergences_by_torch() -> None:

@@ -36,7 +36,7 @@ def test_policy_loss_values_worked_out_by_hand() -> None:
 )
 def test_policy_gradient_follows_the_clipped_surrogate(ratio: float, advantage: float, slope: float) -> None:
     log_ratio = torch.tensor([math.log(ratio)], requires_grad=True)
-    ppo_policy_loss(log_ratio, torch.tensor([advantage]), ALL[:1], 0.25).backward()
+    torch.autograd.backward(ppo_policy_loss(log_ratio, torch.tensor([advantage]), ALL[:1], 0.25))
     assert log_ratio.grad is not None
     assert log_ratio.grad.item() == pytest.approx(slope, rel=1e-5, abs=1e-9)
 
@@ -44,7 +44,7 @@ def test_policy_gradient_follows_the_clipped_surrogate(ratio: float, advantage: 
 def test_extreme_ratios_are_bounded_and_keep_gradients_finite() -> None:
     log_ratios = torch.tensor([500.0, -500.0], requires_grad=True)
     loss = ppo_policy_loss(log_ratios, torch.tensor([-1.0, -1.0]), ALL[:2], 0.1)
-    loss.backward()
+    torch.autograd.backward(loss)
     assert float(loss.detach()) == pytest.approx((20.0 + 1 / 1.1) / 2)
     assert log_ratios.grad is not None and not log_ratios.grad.any()
 
@@ -76,7 +76,7 @@ def test_invalid_entries_contribute_nothing_even_if_nan() -> None:
 
     leaf = dirty.clone().requires_grad_()
     loss = losses(leaf, dirty)
-    loss.backward()
+    torch.autograd.backward(loss)
     assert float(loss.detach()) == pytest.approx(float(losses(clean, clean)))
     assert leaf.grad is not None and leaf.grad[valid].all() and not leaf.grad[~valid].any()
 

@@ -86,7 +86,7 @@ def decides(trajectory: Trajectory, t: int, b: int) -> bool:
 
 
 def vtrace_double_sum(trajectory: Trajectory, t: int, b: int, rho_clip: float, c_clip: float) -> float:
-    """v_s = V(x_s) + sum over t of the product of discounts and c's times rho_t delta_t (Espeholt et al., equation 1)."""
+    """v_s = V(x_s) + sum over t of the product of discounts and c's times rho_t delta_t (equation 1 of the paper)."""
     total, weight, row = float(trajectory.values[t, b]), 1.0, t
     while True:
         reward, discount, after = decision_at(trajectory, row, b)
@@ -130,7 +130,9 @@ def test_vtrace_equals_the_double_sum_of_the_paper(rho_clip: float, c_clip: floa
 
 def test_a_typed_in_example() -> None:
     # Two steps, ratios 2 and 0.5, V = 1, 2, 4, gamma = 0.9, both clips 1.
-    column = lambda *x: torch.tensor(x, dtype=torch.float64)[:, None]  # noqa: E731
+    def column(*x: float) -> Tensor:
+        return torch.tensor(x, dtype=torch.float64)[:, None]
+
     no = torch.zeros(2, 1, dtype=torch.bool)
     trajectory = Trajectory(column(2.0, 0.5).log(), column(1.0, 1.0), no, ~no, no, column(1.0, 2.0, 4.0))
     # Last step: 2 + 0.5 * (1 + 3.6 - 2) = 3.3. First: 1 + (1 + 1.8 - 1) + 0.9 * 1 * (3.3 - 2) = 3.97.

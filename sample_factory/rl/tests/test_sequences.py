@@ -57,7 +57,7 @@ def test_values_and_gradients_equal_a_step_loop(pattern: str, kind: type[nn.GRU]
         state: Any = tuple(leaves[1:]) if kind is nn.LSTM else leaves[1]
         outputs = function(rnn, leaves[0], state, resets)
         rnn.zero_grad()
-        (outputs * weights).sum().backward()
+        torch.autograd.backward((outputs * weights).sum())
         gradients = [leaf.grad for leaf in leaves] + [p.grad for p in rnn.parameters()]
         results.append([outputs, *gradients])
     for packed, looped in zip(*results, strict=True):
