@@ -169,7 +169,11 @@ def test_a_recurrent_policy_is_watched_and_sampled(tmaze, capsys):
     assert main([*tmaze, "--no_render", "--max_num_episodes=5"]) == 0
     assert len(_rewards(capsys.readouterr().out)) == 5
     report, _ = _new_report(tmaze, "--sample_env_episodes=30")
-    assert report["num_episodes"] == 30 and {round(reward, 3) for reward in report["episode_rewards"]} <= {4.0, 0.0, -0.1}
+    assert report["num_episodes"] == 30 and {round(reward, 3) for reward in report["episode_rewards"]} <= {
+        4.0,
+        0.0,
+        -0.1,
+    }
 
 
 def test_doom_is_filmed_frame_by_frame(doom):
