@@ -28,11 +28,11 @@ REPORT_FOLDER = "evaluation"
 
 
 class EvaluationResult(NamedTuple):
-    """What came of an evaluation."""
+    """How an evaluation ended."""
 
     status: Status
     mean_reward: float
-    """Of the episodes that ended; NaN if none did."""
+    """Mean reward of the episodes that ended, NaN if none did."""
 
 
 def evaluate(config: Config) -> EvaluationResult:

@@ -150,6 +150,12 @@ class LearnerWorker:
         self._save_if_due(version)
         return True
 
+    def finish(self) -> None:
+        """Save, and report where training stands."""
+        if self.train_step:
+            self.save()
+        self._report({})
+
     def forget_experience(self) -> None:
         """Drop what was collected and not yet learnt from; the caller empties the ledger."""
         self._batcher.forget()
@@ -268,5 +274,4 @@ def run_learner(
             start = time.perf_counter()
             doorbell.wait(1.0)
             slot.add(Field.WAIT_EXPERIENCE_SEC, time.perf_counter() - start)
-    if learner.train_step > 0:
-        learner.save()
+    learner.finish()

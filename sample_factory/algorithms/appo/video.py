@@ -12,8 +12,13 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 
+# Colours have half the resolution in an mp4 that every player can show, and players blur small pictures.
+_MIN_MP4_HEIGHT = 480
+_MP4_QUALITY = 7  # of 10
 # A palette of its own for every frame. Pillow, the other encoder of GIFs, would drop frames that equal the one before.
 _GIF_FILTER = "split[a][b];[a]palettegen=stats_mode=single[palette];[b][palette]paletteuse=new=1"
+# Without the flags the encoder saves space by transparency, and pixels that turn black stay as they were.
+_GIF_OUTPUT = ("-filter_complex", _GIF_FILTER, "-loop", "0", "-gifflags", "-transdiff-offsetting")
 
 
 class VideoFile:
@@ -62,10 +67,11 @@ class VideoFile:
             str(self._partial),
             (width, height),
             fps=self._fps,
-            macro_block_size=1,  # any even size will do: frames are never scaled
+            macro_block_size=1,  # any even size will do: no scaling to multiples of 16
             codec="gif" if is_gif else "libx264",
             pix_fmt_out="pal8" if is_gif else "yuv420p",
-            output_params=["-filter_complex", _GIF_FILTER, "-loop", "0"] if is_gif else [],
+            quality=None if is_gif else _MP4_QUALITY,
+            output_params=[*_GIF_OUTPUT] if is_gif else ["-vf", _enlarge(height)],
         )
         encoder.send(None)  # type: ignore[arg-type]
         return encoder
@@ -96,6 +102,12 @@ class EpisodeVideos:
 
     def _new_video(self) -> VideoFile:
         return VideoFile(self._folder / f"ep_{self._number:03d}.mp4", self._fps)
+
+
+def _enlarge(height: int) -> str:
+    """Filter that repeats the pixels of small frames."""
+    factor = max(1, _MIN_MP4_HEIGHT // height)
+    return f"scale=iw*{factor}:ih*{factor}:flags=neighbor"
 
 
 def _even(frame: np.ndarray) -> np.ndarray:
