@@ -15,6 +15,7 @@ from sample_factory.system.doorbell import Doorbell
 from sample_factory.system.process import ProcessSettings, start_by_name
 from sample_factory.system.supervisor import Component
 
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _LEARNER = "sample_factory.algorithms.appo.learner_worker:run_learner_from"
 
 
@@ -43,7 +44,6 @@ def components(wiring: Wiring, registrations: Sequence[EnvFamily]) -> tuple[list
             doorbell,
             [b.bell for b in policy_bells],
             [b.bell for b in learner_bells],
-            1,
         )
         rollout_workers.append(
             Component(
@@ -51,7 +51,7 @@ def components(wiring: Wiring, registrations: Sequence[EnvFamily]) -> tuple[list
                 slot=first + worker,
                 target=run_rollout_worker,
                 args=arguments,
-                settings=_settings(wiring, _cores(wiring, worker), gpus=_gpus(wiring, worker)),
+                settings=_settings(wiring, _cores(wiring, worker), _environment(wiring, worker)),
                 bell=doorbell.bell,
                 reclaim=partial(Ledger(wiring.arena).reclaim_filling, range(worker * owned, (worker + 1) * owned)),
             )
@@ -123,11 +123,11 @@ def _policy_worker(
     )
 
 
-def _settings(wiring: Wiring, cores: tuple[int, ...], gpus: dict[str, str] | None = None) -> ProcessSettings:
+def _settings(wiring: Wiring, cores: tuple[int, ...], environment: dict[str, str] | None = None) -> ProcessSettings:
     return ProcessSettings(
         cores=cores,
         niceness=wiring.config.sampling.default_niceness,
-        environment=gpus or {},
+        environment=environment or {},
         experiment_dir=str(wiring.folder),
     )
 
@@ -136,7 +136,15 @@ def _cores(wiring: Wiring, worker: int) -> tuple[int, ...]:
     return wiring.plan.worker_cores[worker] if wiring.plan.worker_cores else ()
 
 
-def _gpus(wiring: Wiring, worker: int) -> dict[str, str]:
-    """Rollout workers see no GPU unless they are given some, so that no environment takes memory there by accident."""
-    gpus = wiring.config.sampling.actor_worker_gpus
-    return {"CUDA_VISIBLE_DEVICES": str(gpus[worker % len(gpus)]) if gpus else ""}
+def _environment(wiring: Wiring, worker: int) -> dict[str, str]:
+    """Environment variables of a rollout worker.
+
+    It sees no GPU unless it is given one, so that no environment takes memory there by accident. Libraries that an
+    environment loads later read their number of threads here.
+    """
+    sampling = wiring.config.sampling
+    gpus = sampling.actor_worker_gpus
+    variables = {"CUDA_VISIBLE_DEVICES": str(gpus[worker % len(gpus)]) if gpus else ""}
+    if sampling.force_envs_single_thread:
+        variables |= {name: "1" for name in _THREAD_VARIABLES}
+    return variables

@@ -126,4 +126,3 @@ class Pipeline:
     def close(self) -> None:
         for worker in self.workers:
             worker.close()
-

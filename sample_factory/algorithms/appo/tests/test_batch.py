@@ -17,7 +17,6 @@ from sample_factory.sampling.blocks import BlockSchema, block_view
 from sample_factory.sampling.ledger import BlockState, Ledger, ledger_specs
 from sample_factory.system.arena import Arena, ArraySpec
 
-
 STEPS, ROWS, GROUPS = 4, 3, 4
 
 

@@ -68,6 +68,12 @@ def test_the_learner_has_all_cores_when_nobody_else_works():
     assert plan_of(LAPTOP, learner_main_loop_num_cores=5).learner_threads == 5
 
 
+def test_one_thread_computes_where_more_would_not_help_or_not_repeat():
+    assert plan_of(WORKSTATION).learner_threads == 1
+    sampling, learning = SamplingConfig(num_workers=2), LearningConfig(learner_main_loop_num_cores=4)
+    assert make_plan(sampling, learning, LAPTOP, 1, False, serial=True).learner_threads == 1
+
+
 def test_precision_follows_the_machine_unless_it_is_given():
     assert plan_of(SMALL_BOX).bfloat16
     assert not plan_of(SMALL_BOX, worth=False).bfloat16 and not plan_of(LAPTOP).bfloat16
