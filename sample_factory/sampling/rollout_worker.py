@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 import time
 from collections.abc import Callable, Mapping
@@ -50,6 +51,8 @@ class RolloutSetup:
     inline: Mapping[int, PolicyDescription]
     """Policies that act inside the rollout worker; empty with policy workers."""
     seed: int
+    max_frames: float = math.inf
+    """A worker begins no block once it has sampled this many frames."""
     warm_up_steps: int = 0
     """Most random steps an environment takes before its first block, so that episodes do not end in step."""
     stagger_sec: float = 0.0
@@ -135,6 +138,8 @@ class RolloutWorker:
     def _open_block(self, group: _Group) -> bool:
         """Start the group's next block with the last row of its previous one."""
         if any(not inference.has_weights for inference in self._inference.values()):
+            return False
+        if self._slot.row[Field.FRAMES] >= self._setup.max_frames:
             return False
         block = next((block for block in group.blocks if self._ledger.is_free(block.index)), None)
         if block is None or not self._requests.is_answered(group.index, self._policy):
@@ -268,7 +273,8 @@ def run_rollout_worker(
     reports: ReportSink,
 ) -> None:
     """Sample until told to stop."""
-    limit_threads(1 if setup.envs_single_thread else None, with_torch=bool(setup.inline))
+    # A policy that needs torch has already imported it.
+    limit_threads(1 if setup.envs_single_thread else None, with_torch=False)
     slot = Slot(setup.arena, slot_index)
     slot.beat()
     worker = setup.build(index, slot, reports)

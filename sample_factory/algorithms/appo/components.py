@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from sample_factory.algorithms.appo.wiring import Wiring, checkpoint_folder
 from sample_factory.envs.registry import EnvFamily
-from sample_factory.sampling.ledger import Ledger
+from sample_factory.models import custom_encoders
 from sample_factory.sampling.policy_worker import PolicyWorkerSetup, run_policy_worker
-from sample_factory.sampling.rollout_worker import run_rollout_worker
+from sample_factory.sampling.processes import SINGLE_THREAD, rollout_components, visible_gpus
 from sample_factory.system.doorbell import Doorbell
 from sample_factory.system.process import ProcessSettings, start_by_name
 from sample_factory.system.supervisor import Component
 
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _LEARNER = "sample_factory.algorithms.appo.learner_worker:run_learner_from"
 
 
@@ -34,28 +32,20 @@ def components(wiring: Wiring, registrations: Sequence[EnvFamily]) -> tuple[list
     ]
     first = num_policies + len(policy_workers)
     setup = wiring.rollout_setup(registrations, wiring.seed)
-    rollout_workers = []
-    for worker, doorbell in enumerate(rollout_bells):
-        owned = wiring.schema.blocks_per_group * wiring.schema.groups_per_worker
-        arguments = (
-            setup,
-            worker,
-            first + worker,
-            doorbell,
-            [b.bell for b in policy_bells],
-            [b.bell for b in learner_bells],
-        )
-        rollout_workers.append(
-            Component(
-                name=f"rollout worker {worker}",
-                slot=first + worker,
-                target=run_rollout_worker,
-                args=arguments,
-                settings=_settings(wiring, _cores(wiring, worker), _environment(wiring, worker)),
-                bell=doorbell.bell,
-                reclaim=partial(Ledger(wiring.arena).reclaim_filling, range(worker * owned, (worker + 1) * owned)),
-            )
-        )
+    sampling = wiring.config.sampling
+    variables = SINGLE_THREAD if sampling.force_envs_single_thread else {}
+    settings = [
+        _settings(wiring, _cores(wiring, worker), visible_gpus(sampling.actor_worker_gpus, worker) | variables)
+        for worker in range(num_workers)
+    ]
+    rollout_workers = rollout_components(
+        setup,
+        first,
+        rollout_bells,
+        settings,
+        [bell.bell for bell in policy_bells],
+        [bell.bell for bell in learner_bells],
+    )
     slots = {
         "learner": [component.slot for component in learners],
         "policy worker": [component.slot for component in policy_workers],
@@ -73,6 +63,7 @@ def learner_arguments(wiring: Wiring, policy: int) -> dict[str, Any]:
         "keys": facts.keys,
         "actions": facts.actions,
         "model_config": config.model,
+        "encoders": custom_encoders.snapshot(config.model.encoder_custom),
         "learning": config.learning,
         "checkpoint": config.checkpoint,
         "directory": checkpoint_folder(wiring.folder, policy),
@@ -134,17 +125,3 @@ def _settings(wiring: Wiring, cores: tuple[int, ...], environment: dict[str, str
 
 def _cores(wiring: Wiring, worker: int) -> tuple[int, ...]:
     return wiring.plan.worker_cores[worker] if wiring.plan.worker_cores else ()
-
-
-def _environment(wiring: Wiring, worker: int) -> dict[str, str]:
-    """Environment variables of a rollout worker.
-
-    It sees no GPU unless it is given one, so that no environment takes memory there by accident. Libraries that an
-    environment loads later read their number of threads here.
-    """
-    sampling = wiring.config.sampling
-    gpus = sampling.actor_worker_gpus
-    variables = {"CUDA_VISIBLE_DEVICES": str(gpus[worker % len(gpus)]) if gpus else ""}
-    if sampling.force_envs_single_thread:
-        variables |= {name: "1" for name in _THREAD_VARIABLES}
-    return variables

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from sample_factory.algorithms.appo.policy import ModelSpec
 from sample_factory.config.checkpoint import CheckpointConfig
 from sample_factory.config.learning import LearningConfig
 from sample_factory.config.model import ModelConfig
+from sample_factory.models.custom_encoders import EncoderFactory
 from sample_factory.models.flat import flatten_into, load_flat
 from sample_factory.rl.spaces import ActionLayout, KeySpec
 from sample_factory.sampling.blocks import BlockSchema, block_view
@@ -232,10 +233,14 @@ def _lag_statistics(batch: Batch, version: int) -> dict[str, float]:
 
 
 def make_setup(
-    keys: dict[str, KeySpec], actions: ActionLayout, model_config: ModelConfig, **arguments: Any
+    keys: dict[str, KeySpec],
+    actions: ActionLayout,
+    model_config: ModelConfig,
+    encoders: Mapping[str, EncoderFactory],
+    **arguments: Any,
 ) -> LearnerSetup:
     """A setup from values that a process without torch can hold."""
-    return LearnerSetup(model=ModelSpec(keys, actions, model_config), **arguments)
+    return LearnerSetup(model=ModelSpec(keys, actions, model_config, encoders), **arguments)
 
 
 def run_learner_from(

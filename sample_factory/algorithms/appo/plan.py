@@ -12,6 +12,7 @@ from typing import Literal
 
 from sample_factory.config.learning import LearningConfig
 from sample_factory.config.sampling import SamplingConfig
+from sample_factory.system.cores import pin
 
 _FEW_CORES = 4
 
@@ -110,17 +111,3 @@ def make_plan(
 def sampling_threads(cores: int, alternate: bool) -> int:
     """Threads of the learner: all cores while the samplers wait for it, one core in four otherwise."""
     return cores if alternate else max(1, cores // 4)
-
-
-def pin(cores: tuple[int, ...], num_workers: int) -> list[tuple[int, ...]]:
-    """Cores of each worker: one core each, round and round; those of an incomplete last round share all cores.
-
-    44 workers on 20 cores: 40 have a core each, the last 4 have five cores each.
-    """
-    full_rounds = num_workers // len(cores) * len(cores)
-    left = num_workers - full_rounds
-    pinned: list[tuple[int, ...]] = [(cores[worker % len(cores)],) for worker in range(full_rounds)]
-    if left:
-        share = len(cores) // left
-        pinned += [tuple(cores[i * share : (i + 1) * share]) for i in range(left)]
-    return pinned

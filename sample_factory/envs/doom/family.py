@@ -63,4 +63,5 @@ FAMILY = EnvFamily(
     defaults=DEFAULTS,
     extra="vizdoom",
     names=lambda: sorted(SPECS),
+    frame_by_frame=True,
 )

@@ -65,7 +65,7 @@ class Pipeline:
     def __init__(self, folder: Path, **options: Any) -> None:
         limit_threads(1, with_torch=True)
         self.config = config = config_of(folder, **options)
-        facts, self.plan, policy = look(config, [FAMILY], [])
+        facts, self.plan, policy = look(config, [FAMILY], {}, [])
         self.wiring = wiring = wire(config, folder, self.plan, facts, policy, seed=1)
         self.schema, self.arena = wiring.schema, wiring.arena
         torch.manual_seed(1)

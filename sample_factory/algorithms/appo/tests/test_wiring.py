@@ -15,7 +15,7 @@ from sample_factory.algorithms.appo.wiring import Wiring, wire
 
 def wiring_of(folder, alternate: bool = False, **options: Any) -> Wiring:
     config = config_of(folder, env="case_discrete", serial_mode=False, **options)
-    facts, plan, policy = look(config, [], [])
+    facts, plan, policy = look(config, [], {}, [])
     return wire(config, folder, dataclasses.replace(plan, alternate=alternate), facts, policy, seed=1)
 
 
