@@ -39,11 +39,8 @@ class EnvFamily:
     defaults_for: Callable[[str], Mapping[str, Any]] | None = None
     """Replaces `defaults` where they depend on the full environment name."""
     frame_by_frame: bool = False
-    """
-
-    Whether holding an action for n steps with `--env_frameskip=1` is the same game, and gives the same observation at
-    the
-    end, as one step with `--env_frameskip=n`: then evaluation shows every frame."""
+    """Whether holding an action for n steps with `--env_frameskip=1` is the same game, and gives the same observation
+    at the end, as one step with `--env_frameskip=n`: then evaluation shows every frame."""
 
     def default_overrides(self, full_env_name: str) -> dict[str, Any]:
         """The option values that this family prefers for one environment."""

@@ -16,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _enjoy(argv: Sequence[str]) -> Status:
-    return evaluate(parse_evaluation_options(argv))[0]
+    return evaluate(parse_evaluation_options(argv)).status
 
 
 if __name__ == "__main__":

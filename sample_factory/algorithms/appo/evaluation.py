@@ -6,6 +6,7 @@ import datetime
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from sample_factory.algorithms.appo.enjoy import Watcher, plan_show
 from sample_factory.algorithms.appo.evaluation_batch import play_episodes
@@ -26,11 +27,16 @@ REPORT_FOLDER = "evaluation"
 """Where in the experiment folder results are written."""
 
 
-def evaluate(config: Config) -> tuple[Status, float]:
-    """Let a trained policy play, in this process, as the evaluation options say.
+class EvaluationResult(NamedTuple):
+    """What came of an evaluation."""
 
-    Returns:
-        How it ended, and the mean reward of the episodes that ended (NaN if none did).
+    status: Status
+    mean_reward: float
+    """Of the episodes that ended; NaN if none did."""
+
+
+def evaluate(config: Config) -> EvaluationResult:
+    """Let a trained policy play, in this process, as the evaluation options say.
 
     Raises:
         ValueError: there is no such experiment or checkpoint, or something else that the user can mend.
@@ -46,7 +52,7 @@ def evaluate(config: Config) -> tuple[Status, float]:
     run = _sample if evaluation.sample_env_episodes else _watch
     with interrupt_flag(signals.append):
         reward = run(config, folder, checkpoint, seed, lambda: bool(signals))
-    return (Status.INTERRUPTED if signals else Status.SUCCESS), reward
+    return EvaluationResult(Status.INTERRUPTED if signals else Status.SUCCESS, reward)
 
 
 def _watch(config: Config, folder: Path, checkpoint: Checkpoint, seed: int, stopping: Callable[[], bool]) -> float:

@@ -202,7 +202,7 @@ class Learner:
         """Carry the gradients of the joined outputs on to the weights, again slice by slice."""
         sizes = [value.shape[1] for _, value in outputs]
         assert logits.grad is not None and values.grad is not None
-        gradients = zip(logits.grad.split(sizes, dim=1), values.grad.split(sizes, dim=1), strict=True)
+        gradients = zip(torch.split(logits.grad, sizes, dim=1), torch.split(values.grad, sizes, dim=1), strict=True)
 
         def backward(output: tuple[Tensor, Tensor], gradient: tuple[Tensor, Tensor]) -> None:
             torch.autograd.backward(output, gradient)
