@@ -14,6 +14,11 @@ from sample_factory.system.supervisor import Component
 PRELOAD = ("numpy", "gymnasium", "sample_factory.sampling.rollout_worker")
 """What every rollout worker imports, and nothing else."""
 
+SINGLE_THREAD = {
+    name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+}
+"""Environment variables for libraries that an environment loads later: they read their number of threads there."""
+
 
 def rollout_components(
     setup: RolloutSetup,
@@ -31,7 +36,7 @@ def rollout_components(
             name=f"rollout worker {worker}",
             slot=first_slot + worker,
             target=run_rollout_worker,
-            args=(setup, worker, first_slot + worker, doorbell, list(policy_bells), list(learner_bells), 1),
+            args=(setup, worker, first_slot + worker, doorbell, list(policy_bells), list(learner_bells)),
             settings=settings[worker],
             bell=doorbell.bell,
             reclaim=partial(reclaim, range(worker * owned, (worker + 1) * owned)),

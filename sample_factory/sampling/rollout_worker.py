@@ -13,6 +13,7 @@ import numpy as np
 
 from sample_factory.envs.contract import BatchedEnv, EpisodeInfo
 from sample_factory.envs.validate import check_block
+from sample_factory.rl.spaces import MASK_KEY
 from sample_factory.sampling.blocks import Block, BlockSchema, block_view
 from sample_factory.sampling.inference import ActRequest, Inference
 from sample_factory.sampling.ledger import Ledger
@@ -25,6 +26,7 @@ from sample_factory.system.doorbell import Bell, Doorbell
 
 _REPORT_INTERVAL_SEC = 0.5
 _EPISODES_PER_REPORT = 200
+_PAUSE_STEP_SEC = 0.2
 
 
 class ReportSink(Protocol):
@@ -53,6 +55,10 @@ class RolloutSetup:
     """A worker begins no block once it has sampled this many frames."""
     warm_up_steps: int = 0
     """Most random steps an environment takes before its first block, so that episodes do not end in step."""
+    stagger_sec: float = 0.0
+    """Workers pause for up to so long after their first blocks, each longer than the one before it."""
+    envs_single_thread: bool = True
+    """Whether numerical libraries are limited to one thread; torch always is."""
 
     def build(self, index: int, slot: Slot, reports: ReportSink) -> RolloutWorker:
         """Build worker `index` here, with its environments."""
@@ -140,9 +146,7 @@ class RolloutWorker:
             return False
         self._ledger.take(block.index)
         if group.previous is None:
-            group.env.reset(
-                _seed(self._setup.seed, 1, group.index), {name: array[0] for name, array in block.obs.items()}
-            )
+            self._reset(group, {name: array[0] for name, array in block.obs.items()})
             # Only now: a predecessor's last request may have been served after this worker was built.
             group.running_state[:] = 0
         else:
@@ -153,6 +157,16 @@ class RolloutWorker:
             inference.refresh()
         self._request_actions(group, block)
         return True
+
+    def _reset(self, group: _Group, out: Mapping[str, np.ndarray]) -> None:
+        """Start the first episodes, some way into them if that is wanted and possible."""
+        setup = self._setup
+        group.env.reset(_seed(setup.seed, 1, group.index), out)
+        warm_up = getattr(group.env, "warm_up", None)
+        # Random actions know nothing of what is forbidden.
+        if warm_up is not None and setup.warm_up_steps and MASK_KEY not in self._schema.keys:
+            rng = np.random.default_rng(_seed(setup.seed, 3, group.index))
+            warm_up(rng.integers(0, setup.warm_up_steps, self._schema.rows, endpoint=True), rng, out)
 
     # hot path
     def _step(self, group: _Group) -> None:
@@ -256,19 +270,23 @@ def run_rollout_worker(
     doorbell: Doorbell,
     policy_bells: list[Bell],
     learner_bells: list[Bell],
-    threads: int,
     reports: ReportSink,
 ) -> None:
     """Sample until told to stop."""
-    limit_threads(threads, with_torch=False)  # a policy that needs torch has already imported it
+    # A policy that needs torch has already imported it.
+    limit_threads(1 if setup.envs_single_thread else None, with_torch=False)
     slot = Slot(setup.arena, slot_index)
     slot.beat()
     worker = setup.build(index, slot, reports)
     slot.row[Field.READY] = 1
+    pause_sec = setup.stagger_sec * index / setup.schema.num_workers
     try:
         while not slot.stopping:
             slot.beat()
             progressed = worker.advance()
+            if pause_sec and worker.handed_over:
+                pause(pause_sec, slot)
+                pause_sec = 0.0
             _ring(worker, policy_bells, learner_bells)
             worker.report(time.monotonic())
             if not progressed:
@@ -278,6 +296,14 @@ def run_rollout_worker(
                 slot.add(Field.WAIT_LEARNER_SEC if worker.waits_for_block else Field.WAIT_POLICY_SEC, waited)
     finally:
         worker.close()
+
+
+def pause(seconds: float, slot: Slot, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Do nothing for a while, visibly alive, unless the run ends."""
+    while seconds > 0 and not slot.stopping:
+        slot.beat()
+        sleep(min(seconds, _PAUSE_STEP_SEC))
+        seconds -= _PAUSE_STEP_SEC
 
 
 def _ring(worker: RolloutWorker, policy_bells: list[Bell], learner_bells: list[Bell]) -> None:

@@ -9,7 +9,7 @@ from sample_factory.algorithms.appo.wiring import Wiring, checkpoint_folder
 from sample_factory.envs.registry import EnvFamily
 from sample_factory.models import custom_encoders
 from sample_factory.sampling.policy_worker import PolicyWorkerSetup, run_policy_worker
-from sample_factory.sampling.processes import rollout_components, visible_gpus
+from sample_factory.sampling.processes import SINGLE_THREAD, rollout_components, visible_gpus
 from sample_factory.system.doorbell import Doorbell
 from sample_factory.system.process import ProcessSettings, start_by_name
 from sample_factory.system.supervisor import Component
@@ -32,8 +32,10 @@ def components(wiring: Wiring, registrations: Sequence[EnvFamily]) -> tuple[list
     ]
     first = num_policies + len(policy_workers)
     setup = wiring.rollout_setup(registrations, wiring.seed)
+    sampling = wiring.config.sampling
+    variables = SINGLE_THREAD if sampling.force_envs_single_thread else {}
     settings = [
-        _settings(wiring, _cores(wiring, worker), visible_gpus(wiring.config.sampling.actor_worker_gpus, worker))
+        _settings(wiring, _cores(wiring, worker), visible_gpus(sampling.actor_worker_gpus, worker) | variables)
         for worker in range(num_workers)
     ]
     rollout_workers = rollout_components(
@@ -112,11 +114,11 @@ def _policy_worker(
     )
 
 
-def _settings(wiring: Wiring, cores: tuple[int, ...], gpus: dict[str, str] | None = None) -> ProcessSettings:
+def _settings(wiring: Wiring, cores: tuple[int, ...], environment: dict[str, str] | None = None) -> ProcessSettings:
     return ProcessSettings(
         cores=cores,
         niceness=wiring.config.sampling.default_niceness,
-        environment=gpus or {},
+        environment=environment or {},
         experiment_dir=str(wiring.folder),
     )
 

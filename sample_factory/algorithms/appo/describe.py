@@ -68,6 +68,7 @@ def find_device(wanted: str) -> Literal["cpu", "cuda"]:
 def describe_model(
     config: Config,
     facts: RunFacts,
+    acting_device: str,
     bfloat16: bool,
     checkpoints: Sequence[Path],
     encoders: Mapping[str, EncoderFactory] = NO_ENCODERS,
@@ -92,4 +93,4 @@ def describe_model(
                 raise ValueError(
                     f"{found[1]} is of another architecture: {mismatch}; use --restart_behavior=restart to start over"
                 )
-    return describe_policy(spec, facts.machine.device, bfloat16)
+    return describe_policy(spec, acting_device, bfloat16)

@@ -87,6 +87,8 @@ def make_plan(
         blocks = max(2, math.ceil(sampling.traj_buffers_excess_ratio * (1 + waiting / total_rows)))
         blocks = max(blocks, math.ceil((iteration_rows + rows - 1) / total_rows) + 1)
     cores = len(machine.cores)
+    # Threads add gradients up in the order in which they happen to end; on a GPU there is nothing for them to do.
+    one_thread = serial or machine.device == "cuda"
     return Plan(
         inline=inline,
         alternate=alternate,
@@ -96,7 +98,9 @@ def make_plan(
         rows=rows,
         blocks_per_group=blocks,
         iteration_rows=iteration_rows,
-        learner_threads=max(sampling_threads(cores, alternate), learning.learner_main_loop_num_cores),
+        learner_threads=1
+        if one_thread
+        else max(sampling_threads(cores, alternate), learning.learner_main_loop_num_cores),
         policy_worker_threads=1,
         bfloat16=learning.precision == "bfloat16"
         or (learning.precision == "auto" and machine.native_bfloat16 and worth_bfloat16),

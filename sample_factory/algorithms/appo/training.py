@@ -105,7 +105,9 @@ def look(
         facts.worth_bfloat16,
         config.run.serial_mode,
     )
-    return facts, plan, describe_model(config, facts, plan.bfloat16, checkpoints, encoders)
+    # Rollout workers see no GPU, or one for their environments.
+    acting_device = "cpu" if plan.inline else facts.machine.device
+    return facts, plan, describe_model(config, facts, acting_device, plan.bfloat16, checkpoints, encoders)
 
 
 class _Ending:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from sample_factory.sampling.blocks import block_view
 from sample_factory.sampling.ledger import BlockState, Ledger
 from sample_factory.sampling.requests import RequestTable
-from sample_factory.sampling.rollout_worker import RolloutWorker
-from sample_factory.sampling.tests.fakes import ROWS, STEPS, Site
+from sample_factory.sampling.rollout_worker import RolloutWorker, pause
+from sample_factory.sampling.tests.fakes import ROWS, STEPS, CountingEnv, Site
 from sample_factory.system.board import Field, Slot
 
 
@@ -124,7 +126,7 @@ def test_groups_are_stepped_by_themselves():
 
 def test_experience_that_nobody_learns_from_frees_its_block():
     site = Site(blocks=1)
-    site.setup = type(site.setup)(**{**vars(site.setup), "consumers": ()})
+    site.setup = dataclasses.replace(site.setup, consumers=())
     worker = start(site)
     advance(worker, 5 * STEPS)
     assert site.envs[0, 0].count == 5 * STEPS
@@ -205,3 +207,52 @@ def test_closing_closes_every_environment():
     site = Site(groups=2)
     start(site).close()
     assert all(env.is_closed for env in site.envs.values())
+
+
+class WarmEnv(CountingEnv):
+    """Remembers how it was warmed up."""
+
+    def warm_up(self, steps, rng, out):
+        assert self.seeds, "reset comes first"
+        self.warm_up_steps = steps.tolist()
+        out["obs"][:, 1] = 50
+
+
+def warmed_up(steps: int, index: int = 0) -> Site:
+    site = Site(num_workers=2)
+
+    def make(worker: int, group: int) -> WarmEnv:
+        return site.envs.setdefault((worker, group), WarmEnv())
+
+    site.setup = dataclasses.replace(site.setup, make_env=make, warm_up_steps=steps)
+    start(site, index=index).advance()
+    return site
+
+
+def test_environments_begin_after_different_numbers_of_random_steps():
+    site = warmed_up(1000)
+    steps = site.envs[0, 0].warm_up_steps
+    assert len(set(steps)) == ROWS and min(steps) >= 0 and max(steps) <= 1000
+    assert (block_view(site.arena, site.schema, 0).obs["obs"][0, :, 1] == 50).all()
+    assert warmed_up(1000).envs[0, 0].warm_up_steps == steps
+    assert warmed_up(1000, index=1).envs[1, 0].warm_up_steps != steps
+
+
+def test_environments_are_not_warmed_up_if_nobody_asks():
+    assert not hasattr(warmed_up(0).envs[0, 0], "warm_up_steps")
+
+
+def test_a_pausing_worker_is_visibly_alive_and_can_be_stopped():
+    site, slept = Site(), []
+    slot = Slot(site.arena, 0)
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        assert slot.row[Field.HEARTBEAT] > 0
+        slot.row[Field.HEARTBEAT] = 0
+
+    pause(0.5, slot, sleep)
+    assert sum(slept) == pytest.approx(0.5) and len(slept) == 3
+    site.arena["stop"][:] = 1
+    pause(100.0, slot, sleep)
+    assert len(slept) == 3

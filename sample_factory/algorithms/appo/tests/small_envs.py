@@ -42,6 +42,7 @@ class Wandering(gym.Env[Any, Any]):
         return self._observe(), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        assert not self._is_masked or self._allowed[action], "a forbidden action was chosen"
         self._left -= 1
         ended, cut = self._left == 0, self._episode % 2 == 0
         return self._observe(), float(self.np_random.normal()), ended and not cut, ended and cut, {}
@@ -50,9 +51,9 @@ class Wandering(gym.Env[Any, Any]):
         vector = self.np_random.normal(size=5).astype(np.float32)
         if not self._is_masked:
             return vector
-        allowed = self.np_random.integers(0, 2, 5).astype(np.int8)
-        allowed[self.np_random.integers(5)] = 1
-        return {"obs": vector, MASK_KEY: allowed}
+        self._allowed = self.np_random.integers(0, 2, 5).astype(np.int8)
+        self._allowed[self.np_random.integers(5)] = 1
+        return {"obs": vector, MASK_KEY: self._allowed.copy()}
 
 
 class Mixed(Wandering):

@@ -8,6 +8,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sample_factory.algorithms.appo.batch import Batcher
 from sample_factory.algorithms.appo.tests.pipeline import Pipeline
@@ -228,3 +230,19 @@ def test_agents_that_never_take_part_do_not_stop_the_run(tmp_path):
         batch = pipeline.iterate()
         assert bool(batch.valid.all())
         Ledger(pipeline.arena).check(pipeline.schema.blocks_per_group)
+
+
+@settings(max_examples=60, deadline=None)
+@given(num_rows=st.integers(1, GROUPS * ROWS), release_early=st.booleans(), random=st.randoms(use_true_random=False))
+def test_there_is_always_a_block_to_fill_or_a_batch_to_learn_from(num_rows, release_early, random):
+    """Whatever is left out of the batch: other policies' rows, rows without a decision, rows that are too old."""
+    bench = Bench(num_rows, release_early, max_lag=3)
+    for version in range(4):
+        while bench.batcher.collect(version) is None:
+            assert bench.free, "neither a batch nor a block"
+            for index in random.sample(bench.free, random.randint(1, len(bench.free))):
+                rows = [random.random() < 0.6 for _ in range(ROWS)]
+                policy = [random.randint(0, 4) // 4 for _ in range(ROWS)]
+                bench.deliver(index, version - random.randint(0, 3), valid=[rows] * STEPS, policy_ids=[policy] * STEPS)
+            bench.ledger.check(1)
+        bench.batcher.release()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sample_factory.algorithms.appo.plan import Machine, Plan, make_plan, pin
+from sample_factory.algorithms.appo.plan import Machine, Plan, make_plan
 from sample_factory.config.learning import LearningConfig
 from sample_factory.config.sampling import SamplingConfig
 
@@ -26,21 +26,6 @@ def plan_of(machine: Machine = LAPTOP, agents: int = 1, worth: bool = True, **op
         agents,
         worth,
     )
-
-
-def test_44_workers_on_20_cores():
-    cores = pin(tuple(range(100, 120)), 44)
-    assert len(cores) == 44
-    assert cores[:40] == [(100 + i % 20,) for i in range(40)]
-    assert cores[40:] == [tuple(range(100 + 5 * i, 105 + 5 * i)) for i in range(4)]
-
-
-@given(st.integers(1, 64), st.integers(1, 200))
-def test_every_worker_has_cores_and_no_core_has_two_workers_more_than_another(num_cores, num_workers):
-    cores = pin(tuple(range(num_cores)), num_workers)
-    assert len(cores) == num_workers and all(cores)
-    load = [sum(core in own for own in cores) for core in range(num_cores)]
-    assert max(load) - min(load) <= 1
 
 
 def test_inference_goes_where_the_device_is():
@@ -66,6 +51,12 @@ def test_the_learner_has_all_cores_when_nobody_else_works():
     assert plan_of(SMALL_BOX).learner_threads == 2
     assert plan_of(LAPTOP).learner_threads == 2
     assert plan_of(LAPTOP, learner_main_loop_num_cores=5).learner_threads == 5
+
+
+def test_one_thread_computes_where_more_would_not_help_or_not_repeat():
+    assert plan_of(WORKSTATION).learner_threads == 1
+    sampling, learning = SamplingConfig(num_workers=2), LearningConfig(learner_main_loop_num_cores=4)
+    assert make_plan(sampling, learning, LAPTOP, 1, False, serial=True).learner_threads == 1
 
 
 def test_precision_follows_the_machine_unless_it_is_given():
