@@ -54,10 +54,12 @@ class Batcher:
         device: torch.device,
         release_early: bool,
         on_release: Callable[[int], None],
+        double: bool = False,
     ) -> None:
         """
         Args:
             num_rows: trajectories of an iteration.
+            double: have memory for two batches, so that one can be filled while the other is used.
             release_early: give blocks back when copied; otherwise when `release` is called, after the update.
             on_release: told the block that was given back.
         """
@@ -65,6 +67,7 @@ class Batcher:
         self._num_rows, self._max_lag = num_rows, max_lag
         self._release_early, self._on_release = release_early, on_release
         self._batch = _allocate(schema, num_rows, device)
+        self._spare = _allocate(schema, num_rows, device) if double else self._batch
         self._filled = 0
         self._current: tuple[int, np.ndarray] | None = None  # block being copied and its rows still to copy
         self._copied: list[int] = []
@@ -77,7 +80,8 @@ class Batcher:
 
     # hot path
     def collect(self, version: int) -> Batch | None:
-        """Copy what is there; the batch, once it is complete. It stays valid until `release`.
+        """Copy what is there; the batch, once it is complete. It stays valid until `release`, or with double memory
+        until the one after.
 
         Args:
             version: of the weights that are to be trained.
@@ -92,8 +96,9 @@ class Batcher:
         return self._batch
 
     def release(self) -> None:
-        """The batch is used up: start the next one."""
+        """Start the next batch: the last one is used up, or with double memory, may now be used."""
         self._filled = 0
+        self._batch, self._spare = self._spare, self._batch
         self._give_back_copied()
 
     def forget(self) -> None:

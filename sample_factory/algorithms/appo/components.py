@@ -72,6 +72,7 @@ def learner_arguments(wiring: Wiring, policy: int) -> dict[str, Any]:
         "release_early": not plan.alternate,
         "device": facts.machine.device,
         "bfloat16": plan.bfloat16,
+        "background": config.learning.train_in_background_thread and not plan.alternate,
         "num_slices": plan.learner_threads,
         "seed": wiring.seed + policy,
         "target_frames": config.run.train_for_env_steps,
