@@ -25,7 +25,7 @@ STEPS, ROWS, GROUPS = 4, 3, 4
 class Bench:
     """Four groups of three rows with one block each; `reward` tells rows apart: 100 * delivery + 10 * row + step."""
 
-    def __init__(self, num_rows: int, release_early: bool = False, max_lag: int = 100) -> None:
+    def __init__(self, num_rows: int, release_early: bool = False, max_lag: int = 100, double: bool = False) -> None:
         self.schema = schema = BlockSchema(
             num_workers=GROUPS,
             groups_per_worker=1,
@@ -56,6 +56,7 @@ class Bench:
             torch.device("cpu"),
             release_early,
             self.returned.append,
+            double,
         )
         self.deliveries = 0
 
@@ -97,6 +98,17 @@ def test_rows_come_in_the_order_in_which_blocks_were_handed_over():
     assert torch.equal(batch.states[..., 0], batch.rewards[:1].expand(3, -1))
     assert torch.equal(batch.actions[..., 0], (steps % 3).int().expand(-1, 9))
     assert bool(batch.valid.all()) and bool(batch.own.all())
+
+
+def test_a_batch_in_use_is_not_touched_while_the_next_one_is_collected():
+    bench = Bench(num_rows=6, release_early=True, double=True)
+    for index in (0, 1, 2, 3):
+        bench.deliver(index)
+    first = bench.batcher.collect(0)
+    bench.batcher.release()
+    second = bench.batcher.collect(0)
+    assert rows_of(first) == [0, 10, 20, 100, 110, 120]
+    assert rows_of(second) == [200, 210, 220, 300, 310, 320]
 
 
 def test_an_incomplete_batch_waits_and_is_not_copied_again():
