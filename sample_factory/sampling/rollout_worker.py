@@ -91,7 +91,7 @@ class RolloutWorker:
         self._interval = schema.state_interval
         self._episodes: list[tuple[int, float, int, float | None, dict[str, float]]] = []
         self._last_report = 0.0
-        self._env_failures = 0
+        self._earlier_failures = slot.row[Field.ENV_FAILURES]  # of predecessors
         self.handed_over: list[int] = []
         """Blocks finished since the caller last looked."""
         self.asked = False
@@ -107,13 +107,17 @@ class RolloutWorker:
         )
         blocks = [block_view(setup.arena, schema, block) for block in schema.blocks_of_group(group_index)]
         running_state = setup.arena["running_states"][group_index]
-        running_state[:] = 0  # a predecessor may have left its own
         return _Group(group_index, env, blocks, running_state)
 
     @property
     def waits_for_block(self) -> bool:
         """Whether some group has nowhere to write: the learner is behind."""
         return any(group.block is None for group in self._groups)
+
+    @property
+    def has_started(self) -> bool:
+        """Whether every environment has been reset."""
+        return all(group.previous is not None for group in self._groups)
 
     # hot path
     def advance(self) -> bool:
@@ -136,6 +140,7 @@ class RolloutWorker:
             return False
         self._ledger.take(block.index)
         if group.previous is None:
+            group.running_state[:] = 0  # a predecessor, or the answer to its last request, may have left its own
             group.env.reset(
                 _seed(self._setup.seed, 1, group.index), {name: array[0] for name, array in block.obs.items()}
             )
@@ -226,7 +231,8 @@ class RolloutWorker:
         while self._episodes:
             batch, self._episodes = self._episodes[:_EPISODES_PER_REPORT], self._episodes[_EPISODES_PER_REPORT:]
             self._reports.send("episodes", episodes=batch)
-        self._slot.row[Field.ENV_FAILURES] = sum(getattr(group.env, "num_failures", 0) for group in self._groups)
+        failures = sum(getattr(group.env, "num_failures", 0) for group in self._groups)
+        self._slot.row[Field.ENV_FAILURES] = self._earlier_failures + failures
 
     def close(self) -> None:
         """Close every environment."""
@@ -249,11 +255,12 @@ def run_rollout_worker(
     slot = Slot(setup.arena, slot_index)
     slot.beat()
     worker = setup.build(index, slot, reports)
-    slot.row[Field.READY] = 1
     try:
         while not slot.stopping:
             slot.beat()
             progressed = worker.advance()
+            if not slot.row[Field.READY] and worker.has_started:
+                slot.row[Field.READY] = 1
             _ring(worker, policy_bells, learner_bells)
             worker.report(time.monotonic())
             if not progressed:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from sample_factory.algorithms.appo.wiring import Wiring, checkpoint_folder
+from sample_factory.envs.failures import GOOD_STEPS, MAX_FAILURES
 from sample_factory.envs.registry import EnvFamily
 from sample_factory.sampling.ledger import Ledger
 from sample_factory.sampling.policy_worker import PolicyWorkerSetup, run_policy_worker
@@ -15,11 +16,15 @@ from sample_factory.system.doorbell import Doorbell
 from sample_factory.system.process import ProcessSettings, start_by_name
 from sample_factory.system.supervisor import Component
 
+# An environment may fail ten times within a thousand steps before its worker gives up: fewer are no progress.
+_STEPS_BEFORE_ERROR = MAX_FAILURES * GOOD_STEPS
 _LEARNER = "sample_factory.algorithms.appo.learner_worker:run_learner_from"
 
 
-def components(wiring: Wiring, registrations: Sequence[EnvFamily]) -> tuple[list[Component], dict[str, list[int]]]:
-    """Every component of the run, and the board slots of each kind."""
+def components(
+    wiring: Wiring, registrations: Sequence[EnvFamily], cleanup: Callable[[], None]
+) -> tuple[list[Component], dict[str, list[int]]]:
+    """Every component of the run, and the board slots of each kind; `cleanup` follows a rollout worker's death."""
     num_workers, num_policies = wiring.plan.num_workers, wiring.num_policies
     rollout_bells = [Doorbell() for _ in range(num_workers)]
     learner_bells = [Doorbell() for _ in range(num_policies)]
@@ -53,7 +58,8 @@ def components(wiring: Wiring, registrations: Sequence[EnvFamily]) -> tuple[list
                 args=arguments,
                 settings=_settings(wiring, _cores(wiring, worker), gpus=_gpus(wiring, worker)),
                 bell=doorbell.bell,
-                reclaim=partial(Ledger(wiring.arena).reclaim_filling, range(worker * owned, (worker + 1) * owned)),
+                reclaim=partial(_reclaim, wiring, range(worker * owned, (worker + 1) * owned), cleanup),
+                progress_before_error=_STEPS_BEFORE_ERROR,
             )
         )
     slots = {
@@ -62,6 +68,12 @@ def components(wiring: Wiring, registrations: Sequence[EnvFamily]) -> tuple[list
         "rollout worker": [component.slot for component in rollout_workers],
     }
     return [*learners, *policy_workers, *rollout_workers], slots
+
+
+def _reclaim(wiring: Wiring, blocks: range, cleanup: Callable[[], None]) -> None:
+    """After the death of the rollout worker that owns `blocks`."""
+    Ledger(wiring.arena).reclaim_filling(blocks)
+    cleanup()
 
 
 def learner_arguments(wiring: Wiring, policy: int) -> dict[str, Any]:

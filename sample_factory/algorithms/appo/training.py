@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,15 @@ from sample_factory.algorithms.appo.serial import run_serial
 from sample_factory.algorithms.appo.wiring import checkpoint_folder, wire
 from sample_factory.algorithms.status import Status
 from sample_factory.config.config import Config
-from sample_factory.config.experiment import is_done, mark_done, prepare, save_cfg
+from sample_factory.config.experiment import experiment_dir, is_done, mark_done, prepare, save_cfg
 from sample_factory.envs import registry
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.system.console import Console, open_console
+from sample_factory.system.folder_lock import FolderLock
 from sample_factory.system.logs import configure_supervisor_logging, reset_logging
-from sample_factory.system.process import interrupt_flag, prepare_start_method
-from sample_factory.system.supervisor import end_start_server
+from sample_factory.system.process import end_start_server, interrupt_flag, prepare_start_method
 from sample_factory.system.telemetry import Telemetry
-from sample_factory.system.trial import call_in_trial_process
+from sample_factory.system.trial import TrialCancelledError, call_in_trial_process
 from sample_factory.system.wandb_session import WandbSession
 
 log = logging.getLogger(__name__)
@@ -41,10 +42,29 @@ def train(config: Config, argv: Sequence[str]) -> Status:
     Raises:
         ValueError: something is wrong that the user can mend; nothing has been started.
     """
-    folder = prepare(config)
-    if is_done(folder, config.run):
-        print(f"{folder} is done; raise --train_for_env_steps to train on")
-        return Status.SUCCESS
+    with _own_folder(config) as folder:
+        if is_done(folder, config.run):
+            print(f"{folder} is done; raise --train_for_env_steps to train on")
+            return Status.SUCCESS
+        return _train_in(folder, config, argv)
+
+
+@contextlib.contextmanager
+def _own_folder(config: Config) -> Iterator[Path]:
+    """The experiment folder, prepared, and nobody else's."""
+    with contextlib.ExitStack() as locks:
+        folder = experiment_dir(config.run)
+        # Before the folder is renamed or deleted: not under the feet of another run.
+        lock = FolderLock(folder) if folder.is_dir() else None
+        if lock is not None:
+            locks.callback(lock.close)
+        prepare(config)
+        if lock is None or not lock.is_on(folder):
+            locks.callback(FolderLock(folder).close)
+        yield folder
+
+
+def _train_in(folder: Path, config: Config, argv: Sequence[str]) -> Status:
     console = open_console()
     configure_supervisor_logging(folder, console.handler)
     saved = save_cfg(folder, config, argv)
@@ -70,11 +90,21 @@ def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) ->
         context = prepare_start_method(preload)
         try:
             facts, plan, policy = call_in_trial_process(
-                context, f"environment {config.run.env}", look, config, registrations, checkpoints
+                context,
+                f"environment {config.run.env}",
+                config.sampling.reset_timeout_seconds,
+                ending.is_interrupted,
+                look,
+                config,
+                registrations,
+                checkpoints,
             )
             wiring = wire(config, folder, plan, facts, policy, seed)
             _log_plan(plan, facts)
-            status = run_parallel(wiring, telemetry, registrations, preload, ending.status)
+            status = run_parallel(wiring, telemetry, registrations, preload, ending.status, ending.is_interrupted)
+        except TrialCancelledError:
+            telemetry.close(time.monotonic())
+            return Status.INTERRUPTED
         finally:
             end_start_server()
     frames = int(wiring.arena["learner/progress"][:, 1].sum())
@@ -115,6 +145,10 @@ class _Ending:
         """A signal asks the run to end."""
         log.warning("Signal %d: saving and ending; a second Ctrl-C ends at once", signal_number)
         self._interrupted = True
+
+    def is_interrupted(self) -> bool:
+        """Whether a signal has asked the run to end."""
+        return self._interrupted
 
     def status(self, monitor: Monitor) -> Status | None:
         """The status if the run is over."""
