@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from sample_factory.tests.training_run import TrainingRun, name_of, shared_memory_objects, still_alive, training
+from sample_factory.tests.training_run import TrainingRun, name_of, unused_shared_memory, still_alive, training
 
 COMPONENTS = ("learner", "policy", "rollout")
 _START_SEC = 90.0
@@ -48,6 +48,7 @@ def kill(run: TrainingRun, minutes: float, interval_sec: float, generator: rando
     end = time.monotonic() + minutes * 60
     frames, frames_at = run.frames, time.monotonic()
     next_kill = time.monotonic()
+    kinds: list[str] = []
     while time.monotonic() < end:
         time.sleep(0.2)
         if run.process.poll() is not None:
@@ -58,8 +59,11 @@ def kill(run: TrainingRun, minutes: float, interval_sec: float, generator: rando
             raise Broken(f"no new frames for {_NO_FRAMES_SEC:.0f} s")
         if time.monotonic() >= next_kill:
             next_kill += interval_sec
-            kind = generator.choice([kind for kind in COMPONENTS if run.components(kind)] or ["rollout"])
-            for victim in generator.sample(run.components(kind), 1):
+            # All kinds in turn, in a random order each time.
+            kinds = kinds or generator.sample(COMPONENTS, len(COMPONENTS))
+            while not (candidates := run.components(kinds.pop())):
+                kinds = kinds or generator.sample(COMPONENTS, len(COMPONENTS))
+            for victim in generator.sample(candidates, 1):
                 with contextlib.suppress(psutil.Error):
                     killed[name_of(victim)] += 1
                     victim.kill()
@@ -125,7 +129,7 @@ def end(run: TrainingRun, objects_before: set[str]) -> str:
         raise Broken(f"exit status {status} instead of 2")
     if left := still_alive(processes, 2.0):
         raise Broken(f"processes left: {left}")
-    if left := shared_memory_objects() - objects_before:
+    if left := unused_shared_memory() - objects_before:
         raise Broken(f"shared memory left: {sorted(left)}")
     ledger = re.search(r"(\d+) blocks: FREE (\d+), FILLING (\d+), READY (\d+), LEARNING (\d+)", run.output)
     if ledger is None or "ledger is inconsistent" in run.output:
@@ -149,7 +153,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="of the choice of victims")
     parser.add_argument("--verbose", action="store_true", help="show the output of the run")
     arguments, options = parser.parse_known_args()
-    objects_before = shared_memory_objects()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the run below must not outlive this process
+    objects_before = unused_shared_memory()
     with (
         tempfile.TemporaryDirectory(prefix="sample_factory_soak_") as folder,
         training(Path(folder), f"--env={arguments.env}", f"--inference={arguments.inference}", *options) as run,

@@ -68,6 +68,10 @@ def prepare_start_method(preload: Iterable[str]) -> multiprocessing.context.Fork
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # an idle pool in the server would not survive the fork
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
+    # Now, so that it imports while the supervisor does other things.
+    thread = threading.Thread(target=_ensure_server, daemon=True, name="start-server")
+    thread.start()
+    thread.join()
     return context
 
 
@@ -117,13 +121,19 @@ def start_within(process: BaseProcess, timeout_sec: float, cancelled: Callable[[
 
 def _start_in_thread(process: BaseProcess, errors: list[BaseException]) -> None:
     try:
-        resource_tracker.ensure_running()
-        # The server must survive a signal to the whole process group: its death would be the end of every child before
-        # anything is saved. It inherits this mask; its children lift it.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING_SIGNALS)
+        _ensure_server()
         process.start()
     except BaseException as error:  # re-raised where it can be handled
         errors.append(error)
+
+
+def _ensure_server() -> None:
+    """Start the server unless it runs; in a thread of its own, whose signals stay blocked."""
+    resource_tracker.ensure_running()
+    # The server must survive a signal to the whole process group: its death would be the end of every child before
+    # anything is saved. It inherits this mask; its children lift it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING_SIGNALS)
+    forkserver.ensure_running()
 
 
 def _kill_server() -> None:

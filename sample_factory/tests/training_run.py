@@ -28,8 +28,9 @@ _SMALL = (
     "--batch_size=256",
     "--set_workers_cpu_affinity=False",
     "--learner_main_loop_num_cores=1",
+    "--save_every_sec=1",
 )
-"""Options of a run that leaves room for others on a small machine."""
+"""Options of a run that leaves room for others on a small machine, and whose checkpoints show how it gets on."""
 
 
 class TrainingRun:
@@ -65,9 +66,9 @@ class TrainingRun:
 
     @property
     def frames(self) -> int:
-        """Frames as last shown."""
-        found = _FRAMES.findall(self.output)
-        return int(found[-1]) if found else 0
+        """Frames as last shown or saved."""
+        saved = [int(path.stem.rpartition("_")[2]) for path in self.folder.glob("checkpoint_p0/checkpoint_*.pth")]
+        return max([0, *saved, *map(int, _FRAMES.findall(self.output))])
 
     def descendants(self) -> list[psutil.Process]:
         """All processes below the supervisor."""
@@ -123,7 +124,9 @@ class TrainingRun:
 
 
 @contextlib.contextmanager
-def training(folder: Path, *options: str, program: Sequence[str] = (), experiment: str = "run") -> Iterator[TrainingRun]:
+def training(
+    folder: Path, *options: str, program: Sequence[str] = (), experiment: str = "run"
+) -> Iterator[TrainingRun]:
     """A run that is gone afterwards."""
     run = TrainingRun(folder, *options, program=program, experiment=experiment)
     try:
@@ -150,7 +153,11 @@ def still_alive(processes: Sequence[psutil.Process], timeout_sec: float) -> list
     return []
 
 
-def shared_memory_objects() -> set[str]:
-    """Names in /dev/shm."""
+def unused_shared_memory() -> set[str]:
+    """Names in /dev/shm that no process has mapped; others may be in use by anybody on the machine."""
     folder = Path("/dev/shm")
-    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            names -= {Path(mapped.path).name for mapped in process.memory_maps() if mapped.path.startswith("/dev/shm/")}
+    return names

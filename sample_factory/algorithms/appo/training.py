@@ -65,15 +65,19 @@ def _own_folder(config: Config) -> Iterator[Path]:
 
 
 def _train_in(folder: Path, config: Config, argv: Sequence[str]) -> Status:
-    console = open_console()
-    configure_supervisor_logging(folder, console.handler)
-    saved = save_cfg(folder, config, argv)
-    telemetry = _telemetry(config, folder, console, saved)
     try:
+        if not config.run.serial_mode:
+            prepare_start_method(_preload(config))  # its imports take a second or two: begin
+        console = open_console()
+        configure_supervisor_logging(folder, console.handler)
+        saved = save_cfg(folder, config, argv)
+        telemetry = _telemetry(config, folder, console, saved)
         ending = _Ending(config)
         with interrupt_flag(ending.interrupt):
             return _run(config, folder, telemetry, ending)
     finally:
+        if not config.run.serial_mode:
+            end_start_server()
         reset_logging()
 
 
@@ -86,7 +90,7 @@ def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) ->
         wiring = wire(config, folder, plan, facts, policy, seed)
         status = run_serial(wiring, telemetry, registrations, ending.status)
     else:
-        preload = _MODEL_PRELOAD if _likely_inline(config) else _LIGHT_PRELOAD
+        preload = _preload(config)
         context = prepare_start_method(preload)
         try:
             facts, plan, policy = call_in_trial_process(
@@ -105,8 +109,6 @@ def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) ->
         except TrialCancelledError:
             telemetry.close(time.monotonic())
             return Status.INTERRUPTED
-        finally:
-            end_start_server()
     frames = int(wiring.arena["learner/progress"][:, 1].sum())
     if status == Status.SUCCESS:
         mark_done(folder, frames, config.run)
@@ -162,6 +164,10 @@ class _Ending:
         if run.benchmark and (monitor.frames >= _BENCHMARK_FRAMES or monitor.samples >= _BENCHMARK_SAMPLES):
             return Status.SUCCESS
         return None
+
+
+def _preload(config: Config) -> Sequence[str]:
+    return _MODEL_PRELOAD if _likely_inline(config) else _LIGHT_PRELOAD
 
 
 def _likely_inline(config: Config) -> bool:
