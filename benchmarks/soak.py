@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from sample_factory.tests.training_run import TrainingRun, name_of, unused_shared_memory, still_alive, training
+from sample_factory.tests.training_run import TrainingRun, name_of, still_alive, training, unused_shared_memory
 
 COMPONENTS = ("learner", "policy", "rollout")
 _START_SEC = 90.0

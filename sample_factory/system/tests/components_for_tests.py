@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 from sample_factory.system.arena import Arena
@@ -62,7 +63,7 @@ def describe_process(_reports: Any) -> None:
         cores=sorted(os.sched_getaffinity(0)),
         niceness=os.nice(0),
         variable=os.environ.get("SF_TEST_VARIABLE"),
-        name=open("/proc/self/comm").read().strip(),
+        name=Path("/proc/self/comm").read_text().strip(),
         terminable=_sigterm_of_a_program(),
     )
 

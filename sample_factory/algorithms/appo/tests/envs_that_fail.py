@@ -26,6 +26,7 @@ class Failing(gym.Env[np.ndarray, int]):
     def __init__(self, trouble: str, folder: Path, in_worker: bool) -> None:
         self._trouble, self._folder, self._in_worker = trouble, folder, in_worker
         self._generator = np.random.default_rng()
+        self._steps = 0
         if trouble == "constructor" and in_worker:
             raise RuntimeError("this constructor fails in workers")
         if trouble == "value_error" and in_worker:
@@ -42,7 +43,8 @@ class Failing(gym.Env[np.ndarray, int]):
         if self._in_worker:
             if self._trouble == "step" or (self._trouble == "sometimes" and self._generator.random() < 1 / 5000):
                 raise RuntimeError("this step fails")
-            if self._trouble == "sleeping_step" and self._first():
+            self._steps += 1
+            if self._trouble == "sleeping_step" and self._steps == 100 and self._first():
                 time.sleep(10_000)
         return self._observe(), 1.0, bool(self._generator.random() < 0.05), False, {}
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from sample_factory.system.checkpoints import CheckpointStore
-from sample_factory.tests.training_run import ROOT, TrainingRun, name_of, unused_shared_memory, still_alive, training
+from sample_factory.tests.training_run import ROOT, TrainingRun, name_of, still_alive, training, unused_shared_memory
 
 CARTPOLE = "--env=gym_CartPole-v1"
 FAILING_SCRIPT = (str(Path(__file__).parent / "envs_that_fail.py"),)
@@ -201,6 +201,7 @@ def test_an_exhausted_budget_ends_the_run_with_the_first_error_last_on_screen(
         assert "Traceback" in "\n".join(ending[-40:])
 
 
+@pytest.mark.slow
 def test_a_users_error_in_a_child_ends_the_run_at_once(tmp_path: Path) -> None:
     with training(tmp_path, "--env=failing_value_error", program=FAILING_SCRIPT) as run:
         assert run.wait(60.0) == 1
@@ -229,14 +230,19 @@ def test_a_full_disk_costs_no_checkpoint_and_does_not_stop_training(tmp_path: Pa
 def test_a_second_run_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     with training(tmp_path, CARTPOLE) as first:
         first.wait_until(lambda: (first.folder / "cfg.json").exists(), "cfg.json")
-        for behavior in ("resume", "overwrite"):
-            with training(tmp_path, CARTPOLE, f"--restart_behavior={behavior}") as second:
-                assert second.wait(30.0) == 1
-                assert re.fullmatch(r"error: .* is in use by another run; [^\n]*\n", second.output)
+        with training(tmp_path, CARTPOLE, "--restart_behavior=overwrite") as second:
+            assert second.wait(30.0) == 1
+            assert re.fullmatch(r"error: .* is in use by another run; [^\n]*\n", second.output)
+        assert (first.folder / "cfg.json").exists()
+
+
+@pytest.mark.slow
+def test_a_killed_run_can_be_resumed_without_tidying_up(tmp_path: Path) -> None:
+    with training(tmp_path, CARTPOLE) as first:
         first.wait_for_frames()
         first.signal(signal.SIGKILL)
         first.process.wait()
-        with training(tmp_path, CARTPOLE) as second:  # nobody has to remove anything
+        with training(tmp_path, CARTPOLE) as second:
             second.wait_for_frames()
 
 
@@ -264,3 +270,30 @@ def test_a_run_leaves_no_process_and_no_descriptor_in_its_own_process(tmp_path: 
     )
     with training(tmp_path, CARTPOLE, "--train_for_env_steps=2000", program=("-c", script)) as run:
         assert run.wait(90.0) == 0, run.output
+
+
+@pytest.mark.slow
+def test_a_rollout_worker_that_does_not_act_is_light(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bare = subprocess.Popen(
+        [sys.executable, "-c", "import gymnasium\nenv = gymnasium.make('CartPole-v1')\nenv.reset()\nprint(flush=True)\ninput()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    with training(tmp_path, CARTPOLE, "--inference=policy_workers") as run, bare:
+        assert bare.stdout is not None
+        bare.stdout.readline()
+        run.wait_for_frames()
+        bare_mib = mebibytes(bare.pid)
+        for worker in run.components("rollout"):
+            assert "libtorch" not in Path(f"/proc/{worker.pid}/maps").read_text()
+            own_mib = mebibytes(worker.pid)
+            with capsys.disabled():
+                print(f"\n{worker.name()}: {own_mib:.1f} MiB, the bare environment {bare_mib:.1f} MiB (proportional)")
+            assert own_mib - bare_mib <= 60
+        assert all("libtorch" in Path(f"/proc/{c.pid}/maps").read_text() for c in run.components("learner", "policy"))
+        bare.communicate(b"\n")
+
+
+def mebibytes(pid: int) -> float:
+    """Proportional set size: shared pages count in parts."""
+    return float(psutil.Process(pid).memory_full_info().pss) / 2**20
