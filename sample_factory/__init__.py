@@ -1,3 +1,31 @@
-"""Sample Factory: asynchronous PPO at full machine speed. Knows nothing about processes until `train` is called."""
+"""Sample Factory: asynchronous PPO at full machine speed. Loads nothing before it is used.
 
+from sample_factory import register_env, register_encoder, train, evaluate
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sample_factory.api import evaluate, train
+    from sample_factory.envs.registry import register_env
+    from sample_factory.models.custom_encoders import register_encoder
+
+__all__ = ["__version__", "evaluate", "register_encoder", "register_env", "train"]
 __version__ = "3.0.0"
+
+# Every worker process imports this package: what it does not use must cost it nothing.
+_LOCATIONS = {
+    "train": "sample_factory.api",
+    "evaluate": "sample_factory.api",
+    "register_env": "sample_factory.envs.registry",
+    "register_encoder": "sample_factory.models.custom_encoders",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LOCATIONS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LOCATIONS[name]), name)

@@ -26,15 +26,20 @@ def experiment_dir(run: ExperimentConfig) -> Path:
     return _folder(run.train_dir, run.experiments_root, run.experiment)
 
 
-def load_saved(argv: Sequence[str]) -> dict[str, Any] | None:
-    """cfg.json of the experiment that this command line resumes; None if there is none, or it asks not to resume."""
-    if peek(argv, "restart_behavior") in ("restart", "overwrite"):
-        return None
-    folder = _folder(
+def named_dir(argv: Sequence[str]) -> Path:
+    """Folder of the experiment that a command line names, before anything else of it is understood."""
+    return _folder(
         peek(argv, "train_dir") or default_train_dir(),
         peek(argv, "experiments_root"),
         peek(argv, "experiment") or ExperimentConfig.experiment,
     )
+
+
+def load_saved(argv: Sequence[str]) -> dict[str, Any] | None:
+    """cfg.json of the experiment that this command line resumes; None if there is none, or it asks not to resume."""
+    if peek(argv, "restart_behavior") in ("restart", "overwrite"):
+        return None
+    folder = named_dir(argv)
     return load_cfg(folder) if (folder / _CFG).is_file() else None
 
 
@@ -50,12 +55,28 @@ def prepare(config: Config) -> Path:
             folder.rename(_free_name(folder))
         if folder.is_dir() and config.run.restart_behavior == "overwrite":
             _delete(folder)
+    except OSError as error:
+        raise _not_writable(folder, error) from None
+    return create(folder)
+
+
+def create(folder: Path) -> Path:
+    """Create the folder if it does not exist.
+
+    Raises:
+        ValueError: it cannot be created or written to.
+    """
+    try:
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder / ".writable", "")
         (folder / ".writable").unlink()
     except OSError as error:
-        raise ValueError(f"cannot write to the experiment folder {folder}: {error.strerror or error}") from None
+        raise _not_writable(folder, error) from None
     return folder
+
+
+def _not_writable(folder: Path, error: OSError) -> ValueError:
+    return ValueError(f"cannot write to the experiment folder {folder}: {error.strerror or error}")
 
 
 def save_cfg(folder: Path, config: Any, argv: Sequence[str]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class LearningConfig:
     normalize_returns: bool = False
     """Train values on returns normalised by their running mean and standard deviation."""
     train_in_background_thread: bool = True
-    """Collect the next batch while training on the last."""
+    """Collect the next batch while training on the last, where sampling and learning overlap."""
     learner_main_loop_num_cores: int = 1
     """Threads for computations of the learner on the CPU."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

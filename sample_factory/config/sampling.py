@@ -51,7 +51,7 @@ class SamplingConfig:
     max_restarts: int = 5
     """Restarts of one component without progress in between before the run fails."""
     default_niceness: int = 0
-    """Niceness of the learner; policy workers get 2 more and rollout workers 10 more, up to 19."""
+    """Added to the niceness of every process of the run but the one that was started; negative needs privileges."""
     actor_worker_gpus: tuple[int, ...] = ()
     """Indices of GPUs that rollout workers can see, for environments that render on them."""
     sampler_only: bool = False

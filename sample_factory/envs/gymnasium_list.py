@@ -7,6 +7,7 @@ each costs as much as the whole adapter; the time limit is counted here instead,
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -73,6 +74,22 @@ class GymnasiumList:
         if not self._in_place:
             self._writer.write(observations, out)
 
+    def warm_up(self, steps: np.ndarray, rng: np.random.Generator, out: Mapping[str, np.ndarray]) -> None:
+        """Let environment i take `steps[i]` random actions, so that episodes do not end in step; comes after `reset`.
+
+        Args:
+            steps: [num_rows] int.
+            rng: chooses the actions.
+            out: where the observations that `reset` wrote are; those of the last steps replace them.
+        """
+        space = copy.deepcopy(self.actions.space)
+        space.seed(int(rng.integers(2**31)))
+        rows = self._rows(out)
+        for i, count in enumerate(steps.tolist()):
+            observation = self._warm_up_member(i, count, space, rows[i])
+            if count and not self._in_place:
+                self._writer.write([observation], {name: array[i : i + 1] for name, array in out.items()})
+
     # hot path
     def step(self, actions: np.ndarray, out: Mapping[str, np.ndarray], result: StepArrays) -> Sequence[EpisodeInfo]:
         """Step every environment once; those whose episode has ended are reset instead."""
@@ -103,6 +120,25 @@ class GymnasiumList:
         envs, self.envs = self.envs, []
         for env in envs:
             close_quietly(env)
+
+    def _warm_up_member(self, i: int, count: int, space: gym.Space[Any], place: Any) -> Any:
+        """Returns the last observation; an episode that has ended is followed by the first one of the next."""
+        observation = None
+        for _ in range(count):
+            flat = self.actions.encode(space.sample())[None]
+            arguments = (*self._decode(flat), place) if self._in_place else self._decode(flat)
+            self._elapsed[i] += 1
+            try:
+                outcome = self._steps[i](*arguments)
+                terminated, truncated = outcome[-3], outcome[-2]
+                observation = None if self._in_place else outcome[0]
+                if terminated or truncated or self._elapsed[i] >= self._limits[i]:
+                    observation = self._call_reset(i, None, place)
+                    self._elapsed[i] = 0
+            except Exception:
+                observation = self._rebuild(i, place)
+                self._elapsed[i] = 0
+        return observation
 
     # hot path
     def _step_rows(self, actions: Sequence[Any], out: Mapping[str, np.ndarray]) -> Any:

@@ -18,7 +18,7 @@ from sample_factory.envs.contract import BatchedEnv, new_step_arrays
 from sample_factory.envs.multi_agent import env_attribute, reset_agents, step_agents
 from sample_factory.envs.observations import ObservationWriter, zero_rows
 from sample_factory.envs.registry import EnvConfig, create_env
-from sample_factory.rl.spaces import ActionLayout, KeySpec, action_layout
+from sample_factory.rl.spaces import MASK_KEY, ActionLayout, KeySpec, action_layout
 
 NUM_STEPS = 20
 # Bounds are declared in float32 and often computed in float64; this much beyond them is no mistake.
@@ -162,24 +162,25 @@ class _BadShapeError(ValueError):
 
 
 def _single_steps(env: gym.Env[Any, Any]) -> Iterator[_Probe]:
-    writer = ObservationWriter(env.observation_space)
+    writer, layout = ObservationWriter(env.observation_space), action_layout(env.action_space)
     env.action_space.seed(0)
     outcome: Any = env.reset(seed=0)
     if not isinstance(outcome, tuple) or len(outcome) != 2:
         raise _BadShapeError("reset must return (observation, info)")
-    yield _Probe([writer.values(outcome[0])], [])
+    observation = outcome[0]
+    yield _Probe([writer.values(observation)], [])
     while True:
-        outcome = env.step(env.action_space.sample())
+        outcome = env.step(_random_action(layout, observation))
         if not isinstance(outcome, tuple) or len(outcome) != 5:
             raise _BadShapeError("step must return (observation, reward, terminated, truncated, info)")
         observation, reward, terminated, truncated, _ = outcome
         yield _Probe([writer.values(observation)], [reward])
         if terminated or truncated:
-            env.reset()
+            observation = env.reset()[0]
 
 
 def _agent_steps(name: str, env: Any, num_agents: int) -> Iterator[_Probe]:
-    writer = ObservationWriter(env.observation_space)
+    writer, layout = ObservationWriter(env.observation_space), action_layout(env.action_space)
     env.action_space.seed(0)
     observations, rewards = reset_agents(env, 0), [0.0] * num_agents
     while True:
@@ -188,7 +189,7 @@ def _agent_steps(name: str, env: Any, num_agents: int) -> Iterator[_Probe]:
                 f"returned {len(observations)} observations and {len(rewards)} rewards for {num_agents} agents"
             )
         yield _Probe([writer.values(observation) for observation in observations], list(rewards))
-        outcome = step_agents(env, [env.action_space.sample() for _ in range(num_agents)])
+        outcome = step_agents(env, [_random_action(layout, observation) for observation in observations])
         observations, rewards = outcome.observations, list(outcome.rewards)
 
 
@@ -198,8 +199,30 @@ def _batched_steps(env: BatchedEnv) -> Iterator[_Probe]:
     env.reset(0, out)
     while True:
         yield _Probe([_declared(env.keys, out, row) for row in range(env.num_rows)], result.rewards.tolist())
-        actions = np.stack([env.actions.encode(env.actions.space.sample()) for _ in range(env.num_rows)])
+        rows = [{name: array[row] for name, array in out.items()} for row in range(env.num_rows)]
+        actions = np.stack([_random_flat_action(env.actions, row) for row in rows])
         env.step(actions, out, result)
+
+
+def _random_action(layout: ActionLayout, observation: Any) -> Any:
+    return layout.decode(_random_flat_action(layout, observation))
+
+
+def _random_flat_action(layout: ActionLayout, observation: Any) -> np.ndarray:
+    """A random action [num_actions] that the observation's action mask, if there is one, allows."""
+    flat = layout.encode(layout.space.sample())
+    if not isinstance(observation, Mapping) or MASK_KEY not in observation:
+        return flat
+    mask = np.asarray(observation[MASK_KEY]).reshape(-1)
+    column = start = 0
+    for part in layout.parts:
+        if part.kind == "categorical":
+            allowed = np.flatnonzero(mask[start : start + part.size])
+            if len(allowed):
+                flat[column] = layout.space.np_random.choice(allowed)
+            start += part.size
+        column += part.num_actions
+    return flat
 
 
 def _declared(keys: Mapping[str, KeySpec], out: Mapping[str, np.ndarray], row: int) -> dict[str, Any]:

@@ -73,6 +73,10 @@ class Ledger:
         waiting = np.flatnonzero((self._readers[:, policy] == _READY) & ~self._filling)
         return [int(block) for block in waiting[np.argsort(self._ready_at[waiting], kind="stable")]]
 
+    def is_exhausted(self) -> bool:
+        """Whether every block is with some learner or waits for one, so that nothing can be sampled."""
+        return bool((self._readers.any(axis=1) & ~self._filling).all())
+
     def start_learning(self, block: int, policy: int) -> None:
         """READY -> LEARNING, by the learner."""
         assert self._readers[block, policy] == _READY, f"block {block} is not ready for policy {policy}"

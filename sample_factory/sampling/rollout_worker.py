@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ import numpy as np
 
 from sample_factory.envs.contract import BatchedEnv, EpisodeInfo
 from sample_factory.envs.validate import check_block
+from sample_factory.rl.spaces import MASK_KEY
 from sample_factory.sampling.blocks import Block, BlockSchema, block_view
 from sample_factory.sampling.inference import ActRequest, Inference
 from sample_factory.sampling.ledger import Ledger
@@ -23,6 +26,7 @@ from sample_factory.system.doorbell import Bell, Doorbell
 
 _REPORT_INTERVAL_SEC = 0.5
 _EPISODES_PER_REPORT = 200
+_PAUSE_STEP_SEC = 0.2
 
 
 class ReportSink(Protocol):
@@ -47,8 +51,14 @@ class RolloutSetup:
     inline: Mapping[int, PolicyDescription]
     """Policies that act inside the rollout worker; empty with policy workers."""
     seed: int
+    max_frames: float = math.inf
+    """A worker begins no block once it has sampled this many frames."""
     warm_up_steps: int = 0
     """Most random steps an environment takes before its first block, so that episodes do not end in step."""
+    stagger_sec: float = 0.0
+    """Workers pause for up to so long after their first blocks, each longer than the one before it."""
+    envs_single_thread: bool = True
+    """Whether numerical libraries are limited to one thread; torch always is."""
 
     def build(self, index: int, slot: Slot, reports: ReportSink) -> RolloutWorker:
         """Build worker `index` here, with its environments."""
@@ -106,18 +116,12 @@ class RolloutWorker:
             f"{setup.env_name}: a group has {env.num_rows} rows instead of {schema.rows}"
         )
         blocks = [block_view(setup.arena, schema, block) for block in schema.blocks_of_group(group_index)]
-        running_state = setup.arena["running_states"][group_index]
-        return _Group(group_index, env, blocks, running_state)
+        return _Group(group_index, env, blocks, setup.arena["running_states"][group_index])
 
     @property
     def waits_for_block(self) -> bool:
         """Whether some group has nowhere to write: the learner is behind."""
         return any(group.block is None for group in self._groups)
-
-    @property
-    def has_started(self) -> bool:
-        """Whether every environment has been reset."""
-        return all(group.previous is not None for group in self._groups)
 
     # hot path
     def advance(self) -> bool:
@@ -135,15 +139,16 @@ class RolloutWorker:
         """Start the group's next block with the last row of its previous one."""
         if any(not inference.has_weights for inference in self._inference.values()):
             return False
+        if self._slot.row[Field.FRAMES] >= self._setup.max_frames:
+            return False
         block = next((block for block in group.blocks if self._ledger.is_free(block.index)), None)
         if block is None or not self._requests.is_answered(group.index, self._policy):
             return False
         self._ledger.take(block.index)
         if group.previous is None:
-            group.running_state[:] = 0  # a predecessor, or the answer to its last request, may have left its own
-            group.env.reset(
-                _seed(self._setup.seed, 1, group.index), {name: array[0] for name, array in block.obs.items()}
-            )
+            self._reset(group, {name: array[0] for name, array in block.obs.items()})
+            # Only now: a predecessor's last request may have been served after this worker was built.
+            group.running_state[:] = 0
         else:
             for name, array in block.obs.items():
                 array[0] = group.previous.obs[name][-1]
@@ -152,6 +157,16 @@ class RolloutWorker:
             inference.refresh()
         self._request_actions(group, block)
         return True
+
+    def _reset(self, group: _Group, out: Mapping[str, np.ndarray]) -> None:
+        """Start the first episodes, some way into them if that is wanted and possible."""
+        setup = self._setup
+        group.env.reset(_seed(setup.seed, 1, group.index), out)
+        warm_up = getattr(group.env, "warm_up", None)
+        # Random actions know nothing of what is forbidden.
+        if warm_up is not None and setup.warm_up_steps and MASK_KEY not in self._schema.keys:
+            rng = np.random.default_rng(_seed(setup.seed, 3, group.index))
+            warm_up(rng.integers(0, setup.warm_up_steps, self._schema.rows, endpoint=True), rng, out)
 
     # hot path
     def _step(self, group: _Group) -> None:
@@ -202,6 +217,11 @@ class RolloutWorker:
                 f"environment {self._setup.env_name}: observation {bad.key!r} of row {bad.row} is not finite "
                 f"at {step} of a rollout"
             )
+        if not np.isfinite(block.rewards).all():
+            step, row = np.argwhere(~np.isfinite(block.rewards))[0]
+            raise ValueError(
+                f"environment {self._setup.env_name}: the reward of row {row} is not finite at step {step} of a rollout"
+            )
         self._ledger.hand_over(block.index, self._setup.consumers)
         self.handed_over.append(block.index)
         group.block = None
@@ -210,7 +230,11 @@ class RolloutWorker:
     def _end_episode(self, group: _Group, episode: EpisodeInfo) -> None:
         row, info, lost_reward = episode
         objective = info.get("true_objective", info.get("true_reward"))
-        extra = {str(key): float(value) for key, value in info.get("episode_extra_stats", {}).items()}
+        extra = {
+            str(key): float(value)
+            for key, value in info.get("episode_extra_stats", {}).items()
+            if isinstance(value, (numbers.Real, np.bool_))  # environments put anything there
+        }
         self._episodes.append(
             (
                 self._policy,
@@ -247,20 +271,24 @@ def run_rollout_worker(
     doorbell: Doorbell,
     policy_bells: list[Bell],
     learner_bells: list[Bell],
-    threads: int,
     reports: ReportSink,
 ) -> None:
     """Sample until told to stop."""
-    limit_threads(threads, with_torch=bool(setup.inline))
+    # A policy that needs torch has already imported it.
+    limit_threads(1 if setup.envs_single_thread else None, with_torch=False)
     slot = Slot(setup.arena, slot_index)
     slot.beat()
     worker = setup.build(index, slot, reports)
+    slot.row[Field.READY] = 1
+    # A replacement is out of step with the others anyway.
+    pause_sec = 0.0 if slot.row[Field.PROGRESS] else setup.stagger_sec * index / setup.schema.num_workers
     try:
         while not slot.stopping:
             slot.beat()
             progressed = worker.advance()
-            if not slot.row[Field.READY] and worker.has_started:
-                slot.row[Field.READY] = 1
+            if pause_sec and worker.handed_over:
+                pause(pause_sec, slot)
+                pause_sec = 0.0
             _ring(worker, policy_bells, learner_bells)
             worker.report(time.monotonic())
             if not progressed:
@@ -270,6 +298,14 @@ def run_rollout_worker(
                 slot.add(Field.WAIT_LEARNER_SEC if worker.waits_for_block else Field.WAIT_POLICY_SEC, waited)
     finally:
         worker.close()
+
+
+def pause(seconds: float, slot: Slot, sleep: Callable[[float], None] = time.sleep) -> None:
+    """Do nothing for a while, visibly alive, unless the run ends."""
+    while seconds > 0 and not slot.stopping:
+        slot.beat()
+        sleep(min(seconds, _PAUSE_STEP_SEC))
+        seconds -= _PAUSE_STEP_SEC
 
 
 def _ring(worker: RolloutWorker, policy_bells: list[Bell], learner_bells: list[Bell]) -> None:

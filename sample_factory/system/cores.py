@@ -22,3 +22,17 @@ def has_native_bfloat16() -> bool:
     except OSError:
         return False
     return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def pin(cores: tuple[int, ...], num_workers: int) -> list[tuple[int, ...]]:
+    """Cores of each worker: one core each, round and round; those of an incomplete last round share all cores.
+
+    44 workers on 20 cores: 40 have a core each, the last 4 have five cores each.
+    """
+    full_rounds = num_workers // len(cores) * len(cores)
+    left = num_workers - full_rounds
+    pinned: list[tuple[int, ...]] = [(cores[worker % len(cores)],) for worker in range(full_rounds)]
+    if left:
+        share = len(cores) // left
+        pinned += [tuple(cores[i * share : (i + 1) * share]) for i in range(left)]
+    return pinned

@@ -234,7 +234,9 @@ class Supervisor:
 
     def _watch(self, component: Component) -> None:
         row = self._board.rows[component.slot]
-        limit = self.stall_timeout_sec if row[Field.READY] else self.start_timeout_sec
+        # Environments are reset after all else is ready: only progress shows that a component has started.
+        has_started = row[Field.PROGRESS] > component.progress_at_start
+        limit = self.stall_timeout_sec if has_started else self.start_timeout_sec
         silent_sec = time.monotonic() - max(row[Field.HEARTBEAT], self._running_since)
         pid = cast(int, self._process(component).pid)
         if silent_sec < limit:

@@ -54,10 +54,12 @@ class Batcher:
         device: torch.device,
         release_early: bool,
         on_release: Callable[[int], None],
+        double: bool = False,
     ) -> None:
         """
         Args:
             num_rows: trajectories of an iteration.
+            double: have memory for two batches, so that one can be filled while the other is used.
             release_early: give blocks back when copied; otherwise when `release` is called, after the update.
             on_release: told the block that was given back.
         """
@@ -65,6 +67,7 @@ class Batcher:
         self._num_rows, self._max_lag = num_rows, max_lag
         self._release_early, self._on_release = release_early, on_release
         self._batch = _allocate(schema, num_rows, device)
+        self._spare = _allocate(schema, num_rows, device) if double else self._batch
         self._filled = 0
         self._current: tuple[int, np.ndarray] | None = None  # block being copied and its rows still to copy
         self._copied: list[int] = []
@@ -77,7 +80,15 @@ class Batcher:
 
     # hot path
     def collect(self, version: int) -> Batch | None:
-        """Copy what is there; the batch, once it is complete. It stays valid until `release`."""
+        """Copy what is there; the batch, once it is complete. It stays valid until `release`, or with double memory
+        until the one after.
+
+        Args:
+            version: of the weights that are to be trained.
+        """
+        if self._current is not None:  # there may have been an update since its rows were chosen
+            index, rows = self._current
+            self._current = index, self._young(self._blocks[index], rows, version)
         while self._filled < self._num_rows:
             if self._current is None and not self._take_block(version):
                 return None
@@ -85,20 +96,23 @@ class Batcher:
         return self._batch
 
     def release(self) -> None:
-        """The batch is used up: start the next one."""
+        """Start the next batch: the last one is used up, or with double memory, may now be used."""
         self._filled = 0
-        for block in self._copied:
-            self._give_back(block)
-        self._copied.clear()
+        self._batch, self._spare = self._spare, self._batch
+        self._give_back_copied()
 
     def forget(self) -> None:
         """Drop everything collected so far, without giving anything back."""
         self._filled, self._current = 0, None
         self._copied.clear()
+        self.frames = self.samples = 0
 
     def _take_block(self, version: int) -> bool:
         ready = self._ledger.ready(self._policy)
         if not ready:
+            # Rows that were left out are missing from the batch: without blocks nobody could bring others.
+            if self._copied and self._ledger.is_exhausted():
+                self._give_back_copied()
             return False
         index = ready[0]
         self._ledger.start_learning(index, self._policy)
@@ -106,11 +120,17 @@ class Batcher:
         own = block.policy_ids == self._policy
         self.frames += int(block.frames[own].sum())
         self.samples += int(own.sum())
-        useful = (own & block.valid).any(axis=0)
-        old = (own & (version - block.versions >= self._max_lag)).any(axis=0)
-        self.discarded_rows += int((useful & old).sum())
-        self._current = (index, np.flatnonzero(useful & ~old))
+        useful = np.flatnonzero((own & block.valid).any(axis=0))
+        self._current = index, self._young(block, useful, version)
         return True
+
+    def _young(self, block: Block, rows: np.ndarray, version: int) -> np.ndarray:
+        """Those of `rows` that are not too old to be trained on; counts the others."""
+        own = block.policy_ids[:, rows] == self._policy
+        old = (own & (version - block.versions[:, rows] >= self._max_lag)).any(axis=0)
+        self.discarded_rows += int(old.sum())
+        young: np.ndarray = rows[~old]
+        return young
 
     def _copy(self) -> None:
         assert self._current is not None
@@ -140,6 +160,11 @@ class Batcher:
             getattr(batch, name)[:, target].copy_(torch.from_numpy(block.recorded[name][:, source]))
         batch.own[:, target].copy_(torch.from_numpy(block.policy_ids[:, source] == self._policy))
         self._filled += len(rows)
+
+    def _give_back_copied(self) -> None:
+        for block in self._copied:
+            self._give_back(block)
+        self._copied.clear()
 
     def _give_back(self, block: int) -> None:
         self._ledger.release(block, self._policy)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from sample_factory.algorithms.appo.wiring import Wiring, checkpoint_folder
-from sample_factory.envs.failures import GOOD_STEPS, MAX_FAILURES
 from sample_factory.envs.registry import EnvFamily
-from sample_factory.sampling.ledger import Ledger
+from sample_factory.models import custom_encoders
 from sample_factory.sampling.policy_worker import PolicyWorkerSetup, run_policy_worker
-from sample_factory.sampling.rollout_worker import run_rollout_worker
+from sample_factory.sampling.processes import SINGLE_THREAD, rollout_components, visible_gpus
 from sample_factory.system.doorbell import Doorbell
 from sample_factory.system.process import ProcessSettings, start_by_name
 from sample_factory.system.supervisor import Component
 
-# An environment may fail ten times within a thousand steps before its worker gives up: fewer are no progress.
-_STEPS_BEFORE_ERROR = MAX_FAILURES * GOOD_STEPS
 _LEARNER = "sample_factory.algorithms.appo.learner_worker:run_learner_from"
 
 
@@ -38,42 +34,27 @@ def components(
     ]
     first = num_policies + len(policy_workers)
     setup = wiring.rollout_setup(registrations, wiring.seed)
-    rollout_workers = []
-    for worker, doorbell in enumerate(rollout_bells):
-        owned = wiring.schema.blocks_per_group * wiring.schema.groups_per_worker
-        arguments = (
-            setup,
-            worker,
-            first + worker,
-            doorbell,
-            [b.bell for b in policy_bells],
-            [b.bell for b in learner_bells],
-            1,
-        )
-        rollout_workers.append(
-            Component(
-                name=f"rollout worker {worker}",
-                slot=first + worker,
-                target=run_rollout_worker,
-                args=arguments,
-                settings=_settings(wiring, _cores(wiring, worker), gpus=_gpus(wiring, worker)),
-                bell=doorbell.bell,
-                reclaim=partial(_reclaim, wiring, range(worker * owned, (worker + 1) * owned), cleanup),
-                progress_before_error=_STEPS_BEFORE_ERROR,
-            )
-        )
+    sampling = wiring.config.sampling
+    variables = SINGLE_THREAD if sampling.force_envs_single_thread else {}
+    settings = [
+        _settings(wiring, _cores(wiring, worker), visible_gpus(sampling.actor_worker_gpus, worker) | variables)
+        for worker in range(num_workers)
+    ]
+    rollout_workers = rollout_components(
+        setup,
+        first,
+        rollout_bells,
+        settings,
+        [bell.bell for bell in policy_bells],
+        [bell.bell for bell in learner_bells],
+        cleanup,
+    )
     slots = {
         "learner": [component.slot for component in learners],
         "policy worker": [component.slot for component in policy_workers],
         "rollout worker": [component.slot for component in rollout_workers],
     }
     return [*learners, *policy_workers, *rollout_workers], slots
-
-
-def _reclaim(wiring: Wiring, blocks: range, cleanup: Callable[[], None]) -> None:
-    """After the death of the rollout worker that owns `blocks`."""
-    Ledger(wiring.arena).reclaim_filling(blocks)
-    cleanup()
 
 
 def learner_arguments(wiring: Wiring, policy: int) -> dict[str, Any]:
@@ -85,6 +66,7 @@ def learner_arguments(wiring: Wiring, policy: int) -> dict[str, Any]:
         "keys": facts.keys,
         "actions": facts.actions,
         "model_config": config.model,
+        "encoders": custom_encoders.snapshot(config.model.encoder_custom),
         "learning": config.learning,
         "checkpoint": config.checkpoint,
         "directory": checkpoint_folder(wiring.folder, policy),
@@ -93,7 +75,8 @@ def learner_arguments(wiring: Wiring, policy: int) -> dict[str, Any]:
         "release_early": not plan.alternate,
         "device": facts.machine.device,
         "bfloat16": plan.bfloat16,
-        "threads": plan.learner_threads,
+        "background": config.learning.train_in_background_thread and not plan.alternate,
+        "num_slices": plan.learner_threads,
         "seed": wiring.seed + policy,
         "target_frames": config.run.train_for_env_steps,
     }
@@ -135,20 +118,14 @@ def _policy_worker(
     )
 
 
-def _settings(wiring: Wiring, cores: tuple[int, ...], gpus: dict[str, str] | None = None) -> ProcessSettings:
+def _settings(wiring: Wiring, cores: tuple[int, ...], environment: dict[str, str] | None = None) -> ProcessSettings:
     return ProcessSettings(
         cores=cores,
         niceness=wiring.config.sampling.default_niceness,
-        environment=gpus or {},
+        environment=environment or {},
         experiment_dir=str(wiring.folder),
     )
 
 
 def _cores(wiring: Wiring, worker: int) -> tuple[int, ...]:
     return wiring.plan.worker_cores[worker] if wiring.plan.worker_cores else ()
-
-
-def _gpus(wiring: Wiring, worker: int) -> dict[str, str]:
-    """Rollout workers see no GPU unless they are given some, so that no environment takes memory there by accident."""
-    gpus = wiring.config.sampling.actor_worker_gpus
-    return {"CUDA_VISIBLE_DEVICES": str(gpus[worker % len(gpus)]) if gpus else ""}

@@ -6,7 +6,7 @@ crashes the interpreter gives an error message instead of ending everything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from sample_factory.algorithms.appo.plan import Machine
 from sample_factory.config.config import Config
 from sample_factory.config.values import namespace
 from sample_factory.envs import registry
+from sample_factory.models.custom_encoders import NO_ENCODERS, EncoderFactory
 from sample_factory.rl.spaces import ActionLayout, KeySpec
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.system.cores import available_cores, has_native_bfloat16
@@ -64,7 +65,14 @@ def find_device(wanted: str) -> Literal["cpu", "cuda"]:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def describe_model(config: Config, facts: RunFacts, bfloat16: bool, checkpoints: Sequence[Path]) -> PolicyDescription:
+def describe_model(
+    config: Config,
+    facts: RunFacts,
+    acting_device: str,
+    bfloat16: bool,
+    checkpoints: Sequence[Path],
+    encoders: Mapping[str, EncoderFactory] = NO_ENCODERS,
+) -> PolicyDescription:
     """Build the model once, and compare it with the checkpoints that the run would continue from.
 
     Raises:
@@ -73,7 +81,7 @@ def describe_model(config: Config, facts: RunFacts, bfloat16: bool, checkpoints:
     from sample_factory.algorithms.appo.policy import ModelSpec, describe_policy
     from sample_factory.system.checkpoints import CheckpointError, CheckpointStore, describe_mismatch
 
-    spec = ModelSpec(facts.keys, facts.actions, config.model)
+    spec = ModelSpec(facts.keys, facts.actions, config.model, encoders)
     for directory in checkpoints:
         try:
             found = CheckpointStore(directory, keep=1).load_latest()
@@ -85,4 +93,4 @@ def describe_model(config: Config, facts: RunFacts, bfloat16: bool, checkpoints:
                 raise ValueError(
                     f"{found[1]} is of another architecture: {mismatch}; use --restart_behavior=restart to start over"
                 )
-    return describe_policy(spec, facts.machine.device, bfloat16)
+    return describe_policy(spec, acting_device, bfloat16)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from sample_factory.algorithms.appo.policy import ModelSpec
 from sample_factory.config.checkpoint import CheckpointConfig
 from sample_factory.config.learning import LearningConfig
 from sample_factory.config.model import ModelConfig
+from sample_factory.models.custom_encoders import NO_ENCODERS, EncoderFactory
 from sample_factory.models.flat import flatten_into, load_flat
 from sample_factory.rl.spaces import ActionLayout, KeySpec
 from sample_factory.sampling.blocks import BlockSchema, block_view
@@ -52,7 +54,10 @@ class LearnerSetup:
     release_early: bool
     device: str
     bfloat16: bool
-    threads: int
+    background: bool
+    """Train in a thread, while the next batch is being collected."""
+    num_slices: int
+    """Threads that compute a minibatch side by side."""
     seed: int
     target_frames: int
     """Frames after which it trains no more."""
@@ -61,10 +66,18 @@ class LearnerSetup:
 class LearnerWorker:
     """One policy's learner; never waits by itself."""
 
-    def __init__(self, setup: LearnerSetup, slot: Slot, reports: ReportSink, on_release: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        setup: LearnerSetup,
+        slot: Slot,
+        reports: ReportSink,
+        on_release: Callable[[int], None],
+        on_trained: Callable[[], None] = lambda: None,
+    ) -> None:
         """
         Args:
             on_release: told every block that may be filled again.
+            on_trained: called, from another thread, when an update in the background has ended.
         """
         arena, schema = setup.arena, setup.schema
         self._setup, self._slot, self._reports = setup, slot, reports
@@ -75,7 +88,9 @@ class LearnerWorker:
         torch.manual_seed(setup.seed)
         device = torch.device(setup.device)
         model = setup.model.build().to(device)
-        self._learner = Learner(model, setup.model.actions, setup.learning, schema.rollout, setup.bfloat16, setup.seed)
+        self._learner = Learner(
+            model, setup.model.actions, setup.learning, schema.rollout, setup.bfloat16, setup.seed, setup.num_slices
+        )
         ledger = Ledger(arena)
         ledger.reclaim_learning(setup.policy)  # a predecessor may have died with blocks in its hands
         self._batcher = Batcher(
@@ -88,7 +103,11 @@ class LearnerWorker:
             device,
             setup.release_early,
             on_release,
+            double=setup.background,
         )
+        self._on_trained = on_trained
+        self._background = ThreadPoolExecutor(1, "training") if setup.background else None
+        self._update: Future[_Update] | None = None  # in the background
         self._statistics_due = Every(_STATISTICS_SEC)
         self._save_due = Every(setup.checkpoint.save_every_sec)
         self._milestone_due = (
@@ -119,32 +138,69 @@ class LearnerWorker:
 
     # hot path
     def advance(self) -> bool:
-        """Collect what there is and train if an iteration is complete; says whether it trained."""
+        """Collect what there is and train if an iteration is complete; says whether an update started or ended."""
         self.checkpointed = False
         if self.done:
             return False
         start = time.perf_counter()
         batch = self._batcher.collect(self._learner.train_step)
-        collected = time.perf_counter()
-        self._slot.add(Field.BATCHING_SEC, collected - start)
-        if batch is None:
+        self._slot.add(Field.BATCHING_SEC, time.perf_counter() - start)
+        if self._background is None:
+            if batch is None:
+                return False
+            self._complete(self._train(batch, *self._take_counts()))
+            self._batcher.release()
+            return True
+        if self._update is not None and not self._update.done():
             return False
-        with_statistics = self._statistics_due.due() or not self._has_reported
+        ended = self._complete_background()
+        if batch is None or self.done:
+            return ended
+        self._update = self._background.submit(self._train, batch, *self._take_counts())
+        self._update.add_done_callback(lambda _: self._on_trained())
+        self._batcher.release()
+        return True
+
+    def _take_counts(self) -> tuple[int, int, bool]:
+        """Frames and samples collected since the last batch, and whether to look closely at the update."""
+        batcher = self._batcher
+        counts = batcher.frames, batcher.samples, self._statistics_due.due() or not self._has_reported
+        batcher.frames = batcher.samples = 0
         self._has_reported = True
+        return counts
+
+    def _train(self, batch: Batch, frames: int, samples: int, with_statistics: bool) -> _Update:
+        start = time.perf_counter()
         version = self._learner.train_step
         statistics = self._learner.train(batch, with_statistics)
-        self._progress[_ENV_STEPS] += self._batcher.frames
-        self._progress[_SAMPLES] += self._batcher.samples
-        self._batcher.frames = self._batcher.samples = 0
-        self._publish()
-        self._slot.add(Field.TRAINING_SEC, time.perf_counter() - collected)
-        self._slot.add(Field.PROGRESS, 1)
         if with_statistics:
-            statistics |= _lag_statistics(batch, version) | {"discarded_rollouts": float(self._batcher.discarded_rows)}
-            self._report(statistics)
-        self._batcher.release()
-        self._save_if_due()
+            statistics |= _lag_statistics(batch, version)
+        return _Update(version, frames, samples, statistics, time.perf_counter() - start)
+
+    def _complete(self, update: _Update) -> None:
+        """What follows an update: publish, count, report, save."""
+        self._progress[_ENV_STEPS] += update.frames
+        self._progress[_SAMPLES] += update.samples
+        self._publish()
+        self._slot.add(Field.TRAINING_SEC, update.seconds)
+        self._slot.add(Field.PROGRESS, 1)
+        if update.statistics:
+            self._report(update.statistics | {"discarded_rollouts": float(self._batcher.discarded_rows)})
+        self._save_if_due(update.version)
+
+    def _complete_background(self) -> bool:
+        if self._update is None:
+            return False
+        update, self._update = self._update, None
+        self._complete(update.result())
         return True
+
+    def finish(self) -> None:
+        """Save, and report where training stands."""
+        self._complete_background()
+        if self.train_step:
+            self.save()
+        self._report({})
 
     def forget_experience(self) -> None:
         """Drop what was collected and not yet learnt from; the caller empties the ledger."""
@@ -180,9 +236,11 @@ class LearnerWorker:
             self._progress[_ENV_STEPS] = found[0]["env_steps"]
             self._progress[_SAMPLES] = found[0]["samples"]
 
-    def _save_if_due(self) -> None:
-        options, step = self._setup.checkpoint, self.train_step
-        self.checkpointed = bool(options.save_every_updates) and step % options.save_every_updates == 0
+    def _save_if_due(self, previous_step: int) -> None:
+        options = self._setup.checkpoint
+        every = options.save_every_updates
+        # An iteration may be several updates: the first one at or after every multiple counts.
+        self.checkpointed = bool(every) and self.train_step // every > previous_step // every
         if self.checkpointed or self._saved_step < 0 or self._save_due.due():
             self.save()
         if self._best_due.due() and self.env_steps >= options.save_best_after:
@@ -215,6 +273,16 @@ class LearnerWorker:
         return self._learner.state_dict() | {"env_steps": self.env_steps, "samples": int(self._progress[_SAMPLES])}
 
 
+class _Update(NamedTuple):
+    """An update that has been made and not yet published."""
+
+    version: int  # before it
+    frames: int
+    samples: int
+    statistics: dict[str, float]
+    seconds: float
+
+
 def _lag_statistics(batch: Batch, version: int) -> dict[str, float]:
     """How many updates old the experience was, `train/version_diff_*`."""
     chosen = batch.versions[batch.valid]
@@ -227,10 +295,14 @@ def _lag_statistics(batch: Batch, version: int) -> dict[str, float]:
 
 
 def make_setup(
-    keys: dict[str, KeySpec], actions: ActionLayout, model_config: ModelConfig, **arguments: Any
+    keys: dict[str, KeySpec],
+    actions: ActionLayout,
+    model_config: ModelConfig,
+    encoders: Mapping[str, EncoderFactory] = NO_ENCODERS,
+    **arguments: Any,
 ) -> LearnerSetup:
     """A setup from values that a process without torch can hold."""
-    return LearnerSetup(model=ModelSpec(keys, actions, model_config), **arguments)
+    return LearnerSetup(model=ModelSpec(keys, actions, model_config, encoders), **arguments)
 
 
 def run_learner_from(
@@ -244,11 +316,17 @@ def run_learner(
     setup: LearnerSetup, slot_index: int, doorbell: Doorbell, rollout_bells: list[Bell], reports: ReportSink
 ) -> None:
     """Train until told to stop, then save."""
-    torch.set_num_threads(setup.threads)
+    torch.set_num_threads(1)  # the learner has threads of its own
     slot = Slot(setup.arena, slot_index)
     slot.beat()
     blocks_per_worker = setup.schema.blocks_per_group * setup.schema.groups_per_worker
-    learner = LearnerWorker(setup, slot, reports, lambda block: rollout_bells[block // blocks_per_worker].ring())
+    learner = LearnerWorker(
+        setup,
+        slot,
+        reports,
+        on_release=lambda block: rollout_bells[block // blocks_per_worker].ring(),
+        on_trained=doorbell.bell.ring,
+    )
     for bell in rollout_bells:
         bell.ring()  # there are weights now
     slot.row[Field.READY] = 1
@@ -258,5 +336,4 @@ def run_learner(
             start = time.perf_counter()
             doorbell.wait(1.0)
             slot.add(Field.WAIT_EXPERIENCE_SEC, time.perf_counter() - start)
-    if learner.train_step > 0:
-        learner.save()
+    learner.finish()

@@ -72,7 +72,8 @@ class Monitor:
 
     def tick(self, now: float, pids: Mapping[str, int] | None = None) -> None:
         """Measure and show; call it often."""
-        self._telemetry.sampled(self.frames, self.samples, now)
+        if self._board[self._slots[LEARNER], Field.READY].all():  # before that, resumed frames would look sampled
+            self._telemetry.sampled(self.frames, self.samples, now)
         for policy in range(len(self._objective)):
             value = self._telemetry.average(policy, self._metric)
             self._objective[policy] = np.nan if value is None else value

@@ -5,22 +5,20 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sample_factory.algorithms.appo.components import components
 from sample_factory.algorithms.appo.monitor import Monitor
 from sample_factory.algorithms.appo.wiring import Wiring
 from sample_factory.algorithms.status import Status
+from sample_factory.algorithms.supervision import run_supervised
 from sample_factory.envs.registry import EnvFamily, resolve
 from sample_factory.sampling.ledger import BlockState, Ledger
 from sample_factory.system.board import Field
-from sample_factory.system.supervisor import ComponentFailedError, Supervisor
+from sample_factory.system.supervisor import Supervisor
 from sample_factory.system.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
-
-_POLL_SEC = 0.1
-_GRACE_SEC = 8.0  # a checkpoint on a slow disk, and still an answer to SIGTERM within ten seconds
 
 
 def run_parallel(
@@ -46,28 +44,18 @@ def run_parallel(
         sampling.max_restarts,
         cancelled,
     )
-    failure: ComponentFailedError | None = None
-    status: Status | None = None
-    try:
-        supervisor.start()
-        while status is None:
-            for report in supervisor.poll(_POLL_SEC):
-                monitor.take(report)
-            monitor.tick(time.monotonic(), supervisor.pids())
-            status = ending(monitor)
-    except ComponentFailedError as error:
-        failure, status = error, Status.FAILURE
-    finally:
-        for report in supervisor.stop(_GRACE_SEC):
-            monitor.take(report)
+
+    def tick(pids: Mapping[str, int]) -> Status | None:
+        monitor.tick(time.monotonic(), pids)
+        return ending(monitor)
+
+    def close() -> None:
         cleanup()
         monitor.tick(time.monotonic())
         telemetry.close(time.monotonic())
         _sum_up(wiring, supervisor)
-    if failure is not None:
-        log.error("%s", failure)  # last, so that it is what stays on the screen
-    assert status is not None
-    return status
+
+    return run_supervised(supervisor, monitor.take, tick, close)
 
 
 def _nothing() -> None:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from sample_factory.config.learning import LearningConfig
 from sample_factory.config.sampling import SamplingConfig
+from sample_factory.system.cores import pin
 
 _FEW_CORES = 4
 
@@ -86,6 +87,8 @@ def make_plan(
         blocks = max(2, math.ceil(sampling.traj_buffers_excess_ratio * (1 + waiting / total_rows)))
         blocks = max(blocks, math.ceil((iteration_rows + rows - 1) / total_rows) + 1)
     cores = len(machine.cores)
+    # Threads add gradients up in the order in which they happen to end; on a GPU there is nothing for them to do.
+    one_thread = serial or machine.device == "cuda"
     return Plan(
         inline=inline,
         alternate=alternate,
@@ -95,7 +98,9 @@ def make_plan(
         rows=rows,
         blocks_per_group=blocks,
         iteration_rows=iteration_rows,
-        learner_threads=max(sampling_threads(cores, alternate), learning.learner_main_loop_num_cores),
+        learner_threads=1
+        if one_thread
+        else max(sampling_threads(cores, alternate), learning.learner_main_loop_num_cores),
         policy_worker_threads=1,
         bfloat16=learning.precision == "bfloat16"
         or (learning.precision == "auto" and machine.native_bfloat16 and worth_bfloat16),
@@ -106,17 +111,3 @@ def make_plan(
 def sampling_threads(cores: int, alternate: bool) -> int:
     """Threads of the learner: all cores while the samplers wait for it, one core in four otherwise."""
     return cores if alternate else max(1, cores // 4)
-
-
-def pin(cores: tuple[int, ...], num_workers: int) -> list[tuple[int, ...]]:
-    """Cores of each worker: one core each, round and round; those of an incomplete last round share all cores.
-
-    44 workers on 20 cores: 40 have a core each, the last 4 have five cores each.
-    """
-    full_rounds = num_workers // len(cores) * len(cores)
-    left = num_workers - full_rounds
-    pinned: list[tuple[int, ...]] = [(cores[worker % len(cores)],) for worker in range(full_rounds)]
-    if left:
-        share = len(cores) // left
-        pinned += [tuple(cores[i * share : (i + 1) * share]) for i in range(left)]
-    return pinned

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 import torch
 
 from sample_factory.config.model import ModelConfig
+from sample_factory.models import custom_encoders
 from sample_factory.models.actor_critic import ActorCritic, make_actor_critic
+from sample_factory.models.custom_encoders import EncoderFactory
 from sample_factory.models.flat import flat_size, load_flat
 from sample_factory.rl.spaces import ActionLayout, KeySpec
 from sample_factory.sampling.policy import PolicyDescription, PolicyOutput
@@ -24,9 +26,12 @@ class ModelSpec:
     keys: Mapping[str, KeySpec]
     actions: ActionLayout
     config: ModelConfig
+    encoders: Mapping[str, EncoderFactory] = field(default_factory=dict)
+    """What the user's script registered in the main process."""
 
     def build(self) -> ActorCritic:
         """A fresh model in float32."""
+        custom_encoders.restore(self.encoders)
         return make_actor_critic(dict(self.keys), self.actions, self.config)
 
 

@@ -19,7 +19,7 @@ from sample_factory.envs.registry import EnvFamily
 from sample_factory.sampling.policy_worker import PolicyWorker
 from sample_factory.sampling.rollout_worker import RolloutWorker
 from sample_factory.sampling.threads import limit_threads
-from sample_factory.system.board import Slot
+from sample_factory.system.board import Field, Slot
 from sample_factory.system.reports import Report
 from sample_factory.system.telemetry import Telemetry
 
@@ -99,6 +99,7 @@ def run_serial(
         )
         for policy in range(wiring.num_policies)
     ]
+    wiring.arena["board"][:, Field.READY] = 1
     sampler = _Sampler(wiring, registrations, _seed(wiring.seed, learners), reports)
     status: Status | None = None
     try:
@@ -120,8 +121,7 @@ def run_serial(
     finally:
         sampler.close()
         for learner in learners:
-            if learner.train_step:
-                learner.save()
+            learner.finish()
         for report in reports.take():
             monitor.take(report)
         telemetry.close(time.monotonic())

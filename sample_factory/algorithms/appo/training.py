@@ -6,7 +6,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,10 @@ from sample_factory.algorithms.status import Status
 from sample_factory.config.config import Config
 from sample_factory.config.experiment import experiment_dir, is_done, mark_done, prepare, save_cfg
 from sample_factory.envs import registry
+from sample_factory.models import custom_encoders
+from sample_factory.models.custom_encoders import NO_ENCODERS, EncoderFactory
 from sample_factory.sampling.policy import PolicyDescription
+from sample_factory.sampling.processes import PRELOAD
 from sample_factory.system.console import Console, open_console
 from sample_factory.system.folder_lock import FolderLock
 from sample_factory.system.logs import configure_supervisor_logging, reset_logging
@@ -32,8 +35,7 @@ from sample_factory.system.wandb_session import WandbSession
 log = logging.getLogger(__name__)
 
 _BENCHMARK_FRAMES, _BENCHMARK_SAMPLES = 2_000_000, 1_000_000
-_LIGHT_PRELOAD = ("numpy", "gymnasium", "sample_factory.sampling.rollout_worker")
-_MODEL_PRELOAD = (*_LIGHT_PRELOAD, "torch", "sample_factory.algorithms.appo.learner_worker")
+_MODEL_PRELOAD = (*PRELOAD, "torch", "sample_factory.algorithms.appo.learner_worker")
 
 
 def train(config: Config, argv: Sequence[str]) -> Status:
@@ -83,10 +85,10 @@ def _train_in(folder: Path, config: Config, argv: Sequence[str]) -> Status:
 
 def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) -> Status:
     seed = config.run.seed if config.run.seed is not None else secrets.randbits(31)
-    registrations = registry.snapshot()
+    registrations, encoders = registry.snapshot(), custom_encoders.snapshot(config.model.encoder_custom)
     checkpoints = [checkpoint_folder(folder, policy) for policy in range(config.sampling.num_policies)]
     if config.run.serial_mode:
-        facts, plan, policy = look(config, registrations, checkpoints)
+        facts, plan, policy = look(config, registrations, checkpoints, encoders)
         wiring = wire(config, folder, plan, facts, policy, seed)
         status = run_serial(wiring, telemetry, registrations, ending.status)
     else:
@@ -102,6 +104,7 @@ def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) ->
                 config,
                 registrations,
                 checkpoints,
+                encoders,
             )
             wiring = wire(config, folder, plan, facts, policy, seed)
             _log_plan(plan, facts)
@@ -116,7 +119,10 @@ def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) ->
 
 
 def look(
-    config: Config, registrations: Sequence[registry.EnvFamily], checkpoints: Sequence[Path]
+    config: Config,
+    registrations: Sequence[registry.EnvFamily],
+    checkpoints: Sequence[Path],
+    encoders: Mapping[str, EncoderFactory] = NO_ENCODERS,
 ) -> tuple[RunFacts, Plan, PolicyDescription]:
     """Everything that must be known before components start.
 
@@ -132,7 +138,9 @@ def look(
         facts.worth_bfloat16,
         config.run.serial_mode,
     )
-    return facts, plan, describe_model(config, facts, plan.bfloat16, checkpoints)
+    # Rollout workers see no GPU, or one for their environments.
+    acting_device = "cpu" if plan.inline else facts.machine.device
+    return facts, plan, describe_model(config, facts, acting_device, plan.bfloat16, checkpoints, encoders)
 
 
 class _Ending:
@@ -167,7 +175,7 @@ class _Ending:
 
 
 def _preload(config: Config) -> Sequence[str]:
-    return _MODEL_PRELOAD if _likely_inline(config) else _LIGHT_PRELOAD
+    return _MODEL_PRELOAD if _likely_inline(config) else PRELOAD
 
 
 def _likely_inline(config: Config) -> bool:

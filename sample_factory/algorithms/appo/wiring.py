@@ -23,6 +23,8 @@ from sample_factory.sampling.weights import weights_specs
 from sample_factory.system.arena import Arena, ArraySpec
 from sample_factory.system.board import board_specs
 
+_WARM_UP_ROLLOUTS = 4
+"""Environments begin up to so many rollouts into random episodes."""
 ENV_STEPS = 1
 """Column of `learner/progress` with the frames of each policy."""
 
@@ -68,7 +70,20 @@ class Wiring:
             consumers=() if config.sampling.sampler_only else tuple(range(self.num_policies)),
             inline={policy: self.policy for policy in range(self.num_policies)} if plan.inline else {},
             seed=seed,
+            warm_up_steps=_WARM_UP_ROLLOUTS * config.sampling.rollout if self._decorrelates_envs else 0,
+            stagger_sec=self._stagger_sec,
+            envs_single_thread=config.sampling.force_envs_single_thread,
         )
+
+    @property
+    def _decorrelates_envs(self) -> bool:
+        return self.config.sampling.decorrelate_envs_on_one_worker and not self.config.run.benchmark
+
+    @property
+    def _stagger_sec(self) -> float:
+        # Workers that take turns with the learner all wait for the slowest: a pause would only cost time.
+        overlaps = not self.plan.alternate and not self.config.run.benchmark
+        return float(self.config.sampling.decorrelate_experience_max_seconds) if overlaps else 0.0
 
 
 def checkpoint_folder(folder: Path, policy: int) -> Path:

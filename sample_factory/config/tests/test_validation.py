@@ -28,6 +28,7 @@ CONTRADICTIONS = [
     ({"save_milestones_sec": 60}, ["--save_milestones_sec=60", "--save_every_sec=120"]),
     ({"pbt_perturb_min": 1.4, "pbt_perturb_max": 1.2}, ["--pbt_perturb_min=1.4", "--pbt_perturb_max=1.2"]),
     ({"save_video": True, "sample_env_episodes": 9}, ["--save_video=True", "--sample_env_episodes=9"]),
+    ({"max_num_frames": 50, "sample_env_episodes": 9}, ["--max_num_frames=50", "--sample_env_episodes=9"]),
     ({"policy_index": 1}, ["--policy_index=1", "--num_policies=1"]),
     ({"num_policies": 4}, ["not available yet", "--num_policies=4"]),
     ({"with_pbt": True}, ["not available yet", "--with_pbt=True"]),

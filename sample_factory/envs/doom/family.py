@@ -65,4 +65,5 @@ FAMILY = EnvFamily(
     extra="vizdoom",
     names=lambda: sorted(SPECS),
     cleanup=sweep_unused,
+    frame_by_frame=True,
 )

@@ -112,7 +112,9 @@ def _engine_command(folder: Path) -> str:
     if setpriv is None:
         return str(engine)
     launcher = folder / "launcher"
-    launcher.write_text(f'#!/bin/sh\nexec {shlex.quote(setpriv)} --pdeathsig KILL -- {shlex.quote(str(engine))} "$@"\n')
+    launcher.write_text(
+        f'#!/bin/sh\nexec {shlex.quote(setpriv)} --pdeathsig KILL -- {shlex.quote(str(engine))} "$@" >/dev/null\n'
+    )
     launcher.chmod(0o700)
     return str(launcher) if os.access(launcher, os.X_OK) else str(engine)  # not executable: mounted noexec
 

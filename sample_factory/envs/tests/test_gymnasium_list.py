@@ -264,3 +264,27 @@ def test_close_twice():
     runner.env.close()
     runner.env.close()
     assert env.closed == 1
+
+
+@pytest.mark.parametrize("kind", [Counting, InPlace])
+@pytest.mark.parametrize("truncates", [False, True])
+def test_warming_up_leads_each_row_a_number_of_steps_into_its_episodes(kind, truncates):
+    runner = of(kind, num_envs=4, length=3, truncates=truncates)
+    runner.reset(seed=0)
+    runner.env.warm_up(np.array([0, 2, 3, 7]), np.random.default_rng(0), runner.out)
+    # [episode, step]: three steps are a whole episode, after which the next one has begun.
+    assert runner.out["obs"].tolist() == [[1, 0], [1, 2], [2, 0], [3, 1]]
+    out, result, _ = runner.step([0] * 4)
+    assert out["obs"].tolist() == [[1, 1], [1, 3], [2, 1], [3, 2]]
+    assert (result.terminated | result.truncated).tolist() == [False, True, False, False]
+
+
+def test_warming_up_knows_time_limits_and_survives_failures():
+    limited = Runner(GymnasiumList("limited", lambda _: gym.make("CartPole-v1", max_episode_steps=5), 1))
+    limited.reset(seed=0)
+    limited.env.warm_up(np.array([4]), np.random.default_rng(0), limited.out)
+    assert limited.step([0])[1].truncated[0]
+    failing = of(Raising, when=2)
+    failing.reset()
+    failing.env.warm_up(np.array([3]), np.random.default_rng(0), failing.out)
+    assert failing.env.num_failures == 1 and failing.out["obs"].tolist() == [[1, 1]]

@@ -1,0 +1,1 @@
+"""Benchmarks against other systems. No part of the installed package."""

@@ -1,0 +1,132 @@
+"""Does it learn? Trains each case from scratch for every seed, plays the result, and compares with what was promised.
+
+    python -m benchmarks.learning --cases cartpole pendulum --seeds 1 2 3 --out learning.json
+
+The commands are the ones of `train_appo` and `enjoy_appo`; this only runs them and reads the evaluation they write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+_COMMON = "--device=cpu --num_workers=2 --with_vtrace=False --ppo_clip_ratio=0.2 --restart_behavior=overwrite"
+_SMALL = "--encoder_extra_fc_layers=0 --hidden_size=64 --nonlinearity=tanh --ppo_clip_value=10 --max_grad_norm=1"
+_CARTPOLE = (
+    f"--env=gym_CartPole-v1 {_COMMON} {_SMALL} --num_envs_per_worker=8 --rollout=32 --recurrence=32 --batch_size=256 "
+    "--num_batches_per_iteration=2 --reward_scale=0.1 --learning_rate=0.001"
+)
+_TMAZE = (
+    f"--env=tmaze_10 {_COMMON} {_SMALL} --num_envs_per_worker=16 --rollout=32 --recurrence=32 --batch_size=512 "
+    "--ppo_epochs=2 --learning_rate=0.001 --exploration_loss_coeff=0.01 --train_for_env_steps=1000000"
+)
+
+
+@dataclass(frozen=True)
+class LearningCase:
+    """One environment with settings, and the mean return that must be reached."""
+
+    train: str
+    """Arguments of train_appo, without experiment and seed."""
+    at_least: float
+    at_most: float = float("inf")
+    episodes: int = 100
+    """How many are played afterwards."""
+
+
+CASES = {
+    "cartpole": LearningCase(
+        f"{_CARTPOLE} --use_rnn=False --ppo_epochs=4 --train_for_env_steps=300000 --inference=inline", 475
+    ),
+    "cartpole_policy_workers": LearningCase(
+        f"{_CARTPOLE} --use_rnn=False --ppo_epochs=4 --train_for_env_steps=300000 --inference=policy_workers", 475
+    ),
+    "cartpole_rnn": LearningCase(
+        f"{_CARTPOLE} --use_rnn=True --ppo_epochs=4 --train_for_env_steps=500000 --inference=inline", 475
+    ),
+    "cartpole_rnn_policy_workers": LearningCase(
+        f"{_CARTPOLE} --use_rnn=True --ppo_epochs=4 --train_for_env_steps=500000 --inference=policy_workers", 475
+    ),
+    "pendulum": LearningCase(
+        f"--env=gym_Pendulum-v1 {_COMMON} {_SMALL} --use_rnn=False --num_envs_per_worker=8 --rollout=64 "
+        "--recurrence=64 --batch_size=256 --num_batches_per_iteration=4 --ppo_epochs=10 --gamma=0.9 "
+        "--learning_rate=0.001 --lr_schedule=kl_adaptive_epoch --reward_scale=0.1 --normalize_input=True "
+        "--exploration_loss_coeff=0 --adaptive_stddev=False --train_for_env_steps=600000",
+        -200,
+    ),
+    "tmaze": LearningCase(f"{_TMAZE} --use_rnn=True", 3.9, episodes=1000),
+    # Both arms look alike without a memory: half of 4 - 0.1. A mean of 1000 episodes is within 0.2 of it (three sigma).
+    "tmaze_without_memory": LearningCase(f"{_TMAZE} --use_rnn=False", 1.95 - 0.2, at_most=1.95 + 0.2, episodes=1000),
+    "doom_basic": LearningCase(
+        f"--env=doom_basic {_COMMON} --num_envs_per_worker=8 --batch_size=512 --learning_rate=0.0005 --ppo_epochs=2 "
+        "--max_grad_norm=1 --train_for_env_steps=600000",
+        0.65,
+    ),
+}
+
+
+def main() -> int:
+    """Run the chosen cases; 0 if every one reached what was promised."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--train_dir", default=tempfile.gettempdir() + "/sample_factory_learning")
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    rows = []
+    for name in arguments.cases:
+        for seed in arguments.seeds:
+            rows.append(_run(name, seed, arguments.train_dir))
+            print(_line(rows[-1]), flush=True)
+            if arguments.out:
+                arguments.out.write_text(json.dumps(rows, indent=2))
+    return 0 if all(row["reached"] for row in rows) else 1
+
+
+def _run(name: str, seed: int, train_dir: str) -> dict[str, object]:
+    case = CASES[name]
+    place = f"--experiment={name}_{seed} --train_dir={train_dir}"
+    start = time.monotonic()
+    _call("train_appo", f"{case.train} {place} --seed={seed}")
+    seconds = time.monotonic() - start
+    _call("enjoy_appo", f"{place} --sample_env_episodes={case.episodes} --seed={seed + 1000}")
+    newest = max(
+        (Path(train_dir) / f"{name}_{seed}" / "evaluation").glob("*.json"), key=lambda path: path.stat().st_mtime
+    )
+    report = json.loads(newest.read_text())
+    mean = float(report["reward"]["mean"])
+    return {
+        "case": name,
+        "seed": seed,
+        "mean": mean,
+        "standard_error": float(report["reward"]["standard_error"]),
+        "train_seconds": round(seconds, 1),
+        "reached": case.at_least <= mean <= case.at_most,
+    }
+
+
+def _call(module: str, arguments: str) -> None:
+    command = [sys.executable, "-m", f"sample_factory.algorithms.appo.{module}", *shlex.split(arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(
+            f"{shlex.join(command)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+        )
+
+
+def _line(row: dict[str, object]) -> str:
+    verdict = "ok  " if row["reached"] else "FAIL"
+    return "{} {case:28} seed {seed}: {mean:8.2f} +- {standard_error:.2f}, trained in {train_seconds} s".format(
+        verdict, **row
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

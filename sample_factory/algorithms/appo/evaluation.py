@@ -1,0 +1,105 @@
+"""Evaluating a trained experiment: watching one environment, or sampling many. Knows no training."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from sample_factory.algorithms.appo.enjoy import Watcher, plan_show
+from sample_factory.algorithms.appo.evaluation_batch import play_episodes
+from sample_factory.algorithms.appo.evaluation_report import describe_summary, summarize, write_report
+from sample_factory.algorithms.appo.stage import Stage
+from sample_factory.algorithms.appo.trained_policy import Checkpoint, load_checkpoint, make_trained_policy
+from sample_factory.algorithms.status import Status
+from sample_factory.config.config import Config
+from sample_factory.config.experiment import experiment_dir
+from sample_factory.config.values import namespace
+from sample_factory.envs import registry
+from sample_factory.envs.contract import BatchedEnv
+from sample_factory.sampling.threads import limit_threads
+from sample_factory.system.cores import available_cores
+from sample_factory.system.process import interrupt_flag
+
+REPORT_FOLDER = "evaluation"
+"""Where in the experiment folder results are written."""
+
+
+class EvaluationResult(NamedTuple):
+    """How an evaluation ended."""
+
+    status: Status
+    mean_reward: float
+    """Mean reward of the episodes that ended, NaN if none did."""
+
+
+def evaluate(config: Config) -> EvaluationResult:
+    """Let a trained policy play, in this process, as the evaluation options say.
+
+    Raises:
+        ValueError: there is no such experiment or checkpoint, or something else that the user can mend.
+    """
+    folder = experiment_dir(config.run)
+    if not folder.is_dir():
+        raise ValueError(f"there is no experiment {folder}")
+    evaluation = config.evaluation
+    checkpoint = load_checkpoint(folder, evaluation.policy_index, evaluation.load_checkpoint_kind)
+    print(f"policy {evaluation.policy_index} of {checkpoint.path}, after {checkpoint.env_steps} frames", flush=True)
+    seed = config.run.seed if config.run.seed is not None else secrets.randbits(31)
+    signals: list[int] = []
+    run = _sample if evaluation.sample_env_episodes else _watch
+    with interrupt_flag(signals.append):
+        reward = run(config, folder, checkpoint, seed, lambda: bool(signals))
+    return EvaluationResult(Status.INTERRUPTED if signals else Status.SUCCESS, reward)
+
+
+def _watch(config: Config, folder: Path, checkpoint: Checkpoint, seed: int, stopping: Callable[[], bool]) -> float:
+    show = plan_show(config)
+    stage = Stage(config.run.env, show.options, show.render_mode)
+    try:
+        env = stage.env
+        limit_threads(1, with_torch=True)
+        policy = make_trained_policy(config, checkpoint, env.keys, env.actions, env.num_rows, seed)
+        return Watcher(config, folder, stage, show, policy, stopping).run(seed)
+    finally:
+        stage.close()
+
+
+def _sample(config: Config, folder: Path, checkpoint: Checkpoint, seed: int, stopping: Callable[[], bool]) -> float:
+    num_episodes, sampling = config.evaluation.sample_env_episodes, config.sampling
+    num_envs = min(sampling.num_workers * sampling.num_envs_per_worker, num_episodes)
+    env = registry.make_batched(config.run.env, namespace(config), num_envs)
+    try:
+        limit_threads(_threads(env), with_torch=True)
+        policy = make_trained_policy(config, checkpoint, env.keys, env.actions, env.num_rows, seed)
+        episodes = play_episodes(env, policy, num_envs, num_episodes, seed, stopping)
+        agents_per_env = env.num_rows // num_envs
+    finally:
+        env.close()
+    if episodes is None:
+        print("stopped: nothing is saved, because the episodes that end first are the short ones", flush=True)
+        return float("nan")
+    summary = summarize(episodes, agents_per_env)
+    about = {
+        "env": config.run.env,
+        "experiment": config.run.experiment,
+        "policy": config.evaluation.policy_index,
+        "checkpoint": checkpoint.path.name,
+        "train_step": checkpoint.train_step,
+        "env_steps": checkpoint.env_steps,
+        "deterministic": config.evaluation.eval_deterministic,
+        "continuous_actions_sample": config.evaluation.continuous_actions_sample,
+        "seed": seed,
+        "num_envs": num_envs,
+    }
+    name = f"{checkpoint.path.stem}_{datetime.datetime.now():%Y%m%d_%H%M%S_%f}"
+    path = write_report(folder / REPORT_FOLDER, name, about | summary, episodes, agents_per_env)
+    print(f"{describe_summary(summary)}\n{path}", flush=True)
+    return float(summary["reward"]["mean"])
+
+
+def _threads(env: BatchedEnv) -> int:
+    """Small networks on vectors lose more by splitting the work than they win."""
+    return len(available_cores()) if any(key.kind == "image" for key in env.keys.values()) else 1

@@ -1,0 +1,112 @@
+"""A trained policy: its checkpoint, and acting for rows whose recurrent state it keeps. Knows no environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from sample_factory.algorithms.appo.describe import find_device
+from sample_factory.algorithms.appo.policy import AppoPolicy, ModelSpec
+from sample_factory.algorithms.appo.wiring import checkpoint_folder
+from sample_factory.config.config import Config
+from sample_factory.models.flat import flat_size, flatten_into
+from sample_factory.rl.spaces import ActionLayout, KeySpec
+from sample_factory.system.checkpoints import CheckpointError, CheckpointStore, describe_mismatch
+
+
+class Checkpoint(NamedTuple):
+    """What is evaluated."""
+
+    path: Path
+    train_step: int
+    env_steps: int
+    model: Mapping[str, torch.Tensor]
+
+
+class TrainedPolicy:
+    """Acts in float32 for a fixed number of rows."""
+
+    def __init__(
+        self, spec: ModelSpec, model: Mapping[str, torch.Tensor], num_rows: int, device: str, seed: int,
+        deterministic: bool = False, sample_continuous: bool = True,
+    ) -> None:  # fmt: skip
+        built = spec.build()
+        built.load_state_dict(model)
+        weights = np.empty(flat_size(built), np.float32)
+        flatten_into(built, torch.from_numpy(weights))
+        self._policy = AppoPolicy(spec, device, bfloat16=False, deterministic=deterministic, seed=seed)
+        self._policy.load(weights)
+        self._actions = spec.actions
+        self._takes_means = not sample_continuous and not deterministic
+        self._state = np.zeros((num_rows, built.state_size), np.float32)
+
+    # hot path
+    def act(self, obs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Flat actions [num_rows, num_actions] for observations in the stored layout."""
+        output = self._policy.act(obs, self._state)
+        self._state = np.array(output.state)
+        if self._takes_means:
+            return with_means(self._actions, output.actions, output.recorded["action_logits"])
+        return output.actions
+
+    def forget(self, rows: np.ndarray) -> None:
+        """The rows [num_rows] bool start an episode."""
+        self._state[rows] = 0
+
+
+def with_means(layout: ActionLayout, actions: np.ndarray, action_logits: np.ndarray) -> np.ndarray:
+    """Actions [n, num_actions] with the mean instead of the sample in the columns of continuous parts."""
+    actions = np.array(actions)
+    column, parameter = 0, 0
+    for part in layout.parts:
+        if part.kind == "gaussian":
+            actions[:, column : column + part.size] = action_logits[:, parameter : parameter + part.size]
+        column += part.num_actions
+        parameter += part.num_logits
+    return actions
+
+
+def load_checkpoint(folder: Path, policy: int, kind: str) -> Checkpoint:
+    """Read the newest or the best checkpoint of a policy of the experiment in `folder`.
+
+    Raises:
+        ValueError: there is no such checkpoint, or it cannot be read.
+    """
+    directory = checkpoint_folder(folder, policy)
+    store = CheckpointStore(directory, keep=1)
+    try:
+        found = store.load_best() if kind == "best" else store.load_latest()
+    except CheckpointError as error:
+        raise ValueError(str(error)) from None
+    if found is None:
+        other = "; there may be one with --load_checkpoint_kind=latest" if kind == "best" else ""
+        raise ValueError(f"there is no {kind} checkpoint in {directory}{other}")
+    state, path = found
+    return Checkpoint(path, int(state["train_step"]), int(state["env_steps"]), state["model"])
+
+
+def make_trained_policy(
+    config: Config, checkpoint: Checkpoint, keys: Mapping[str, KeySpec], actions: ActionLayout, num_rows: int, seed: int
+) -> TrainedPolicy:
+    """The policy of a checkpoint, for an environment with these observations and actions.
+
+    Raises:
+        ValueError: the checkpoint does not fit the environment and the model options.
+    """
+    spec = ModelSpec(dict(keys), actions, config.model)
+    mismatch = describe_mismatch(spec.build().state_dict(), checkpoint.model)
+    if mismatch:
+        raise ValueError(f"{checkpoint.path} is of another architecture: {mismatch}")
+    return TrainedPolicy(
+        spec,
+        checkpoint.model,
+        num_rows,
+        find_device(config.run.device),
+        seed,
+        deterministic=config.evaluation.eval_deterministic,
+        sample_continuous=config.evaluation.continuous_actions_sample,
+    )
