@@ -38,6 +38,9 @@ class EnvFamily:
     """Names to suggest when one is not known."""
     defaults_for: Callable[[str], Mapping[str, Any]] | None = None
     """Replaces `defaults` where they depend on the full environment name."""
+    cleanup: Callable[[], None] | None = None
+    """Removes what killed environments of this family left on the machine. Called in the main process after the death
+    of a rollout worker and at the start and the end of a run, so it must be quick and must not load the simulator."""
     frame_by_frame: bool = False
     """Whether holding an action for n steps with `--env_frameskip=1` is the same game, and gives the same observation
     at the end, as one step with `--env_frameskip=n`: then evaluation shows every frame."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
+from sample_factory.envs.failures import GOOD_STEPS, MAX_FAILURES
 from sample_factory.sampling.ledger import Ledger
 from sample_factory.sampling.rollout_worker import RolloutSetup, run_rollout_worker
 from sample_factory.system.doorbell import Bell, Doorbell
 from sample_factory.system.process import ProcessSettings
 from sample_factory.system.supervisor import Component
+
+# An environment may fail ten times within a thousand steps before its worker gives up: fewer are no progress.
+_STEPS_BEFORE_ERROR = MAX_FAILURES * GOOD_STEPS
 
 PRELOAD = ("numpy", "gymnasium", "sample_factory.sampling.rollout_worker")
 """What every rollout worker imports, and nothing else."""
@@ -27,10 +31,15 @@ def rollout_components(
     settings: Sequence[ProcessSettings],
     policy_bells: Sequence[Bell] = (),
     learner_bells: Sequence[Bell] = (),
+    cleanup: Callable[[], None] = lambda: None,
 ) -> list[Component]:
-    """One component for each doorbell; worker i has line `first_slot` + i of the board."""
+    """One component for each doorbell; worker i has line `first_slot` + i of the board.
+
+    Args:
+        cleanup: called after a death; removes what environments of a killed process left on the machine.
+    """
     owned = setup.schema.blocks_per_group * setup.schema.groups_per_worker
-    reclaim = Ledger(setup.arena).reclaim_filling
+    ledger = Ledger(setup.arena)
     return [
         Component(
             name=f"rollout worker {worker}",
@@ -39,10 +48,17 @@ def rollout_components(
             args=(setup, worker, first_slot + worker, doorbell, list(policy_bells), list(learner_bells)),
             settings=settings[worker],
             bell=doorbell.bell,
-            reclaim=partial(reclaim, range(worker * owned, (worker + 1) * owned)),
+            reclaim=partial(_reclaim, ledger, range(worker * owned, (worker + 1) * owned), cleanup),
+            progress_before_error=_STEPS_BEFORE_ERROR,
         )
         for worker, doorbell in enumerate(doorbells)
     ]
+
+
+def _reclaim(ledger: Ledger, blocks: range, cleanup: Callable[[], None]) -> None:
+    """After the death of the rollout worker that owns `blocks`."""
+    ledger.reclaim_filling(blocks)
+    cleanup()
 
 
 def visible_gpus(gpus: Sequence[int], worker: int) -> dict[str, str]:

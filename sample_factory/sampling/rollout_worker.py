@@ -101,7 +101,7 @@ class RolloutWorker:
         self._interval = schema.state_interval
         self._episodes: list[tuple[int, float, int, float | None, dict[str, float]]] = []
         self._last_report = 0.0
-        self._env_failures = 0
+        self._earlier_failures = slot.row[Field.ENV_FAILURES]  # of predecessors
         self.handed_over: list[int] = []
         """Blocks finished since the caller last looked."""
         self.asked = False
@@ -255,7 +255,8 @@ class RolloutWorker:
         while self._episodes:
             batch, self._episodes = self._episodes[:_EPISODES_PER_REPORT], self._episodes[_EPISODES_PER_REPORT:]
             self._reports.send("episodes", episodes=batch)
-        self._slot.row[Field.ENV_FAILURES] = sum(getattr(group.env, "num_failures", 0) for group in self._groups)
+        failures = sum(getattr(group.env, "num_failures", 0) for group in self._groups)
+        self._slot.row[Field.ENV_FAILURES] = self._earlier_failures + failures
 
     def close(self) -> None:
         """Close every environment."""
@@ -279,7 +280,8 @@ def run_rollout_worker(
     slot.beat()
     worker = setup.build(index, slot, reports)
     slot.row[Field.READY] = 1
-    pause_sec = setup.stagger_sec * index / setup.schema.num_workers
+    # A replacement is out of step with the others anyway.
+    pause_sec = 0.0 if slot.row[Field.PROGRESS] else setup.stagger_sec * index / setup.schema.num_workers
     try:
         while not slot.stopping:
             slot.beat()

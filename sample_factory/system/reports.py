@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import time
 from collections import deque
 from multiprocessing import reduction
 from typing import Any, NamedTuple
@@ -51,6 +53,18 @@ class ReportWriter:
         except (BlockingIOError, BrokenPipeError):
             pass  # the rest goes with the next call, or nobody is listening any more
 
+    def drain(self, timeout_sec: float) -> bool:
+        """Write everything that is waiting, for at most so long; says whether all is written."""
+        deadline = time.monotonic() + timeout_sec
+        poll = select.poll()
+        poll.register(self._fd, select.POLLOUT)
+        self.flush()
+        while (self._partial or self._waiting) and (left := deadline - time.monotonic()) > 0:
+            if any(event & select.POLLERR for _, event in poll.poll(left * 1000)):
+                break  # nobody is listening any more
+            self.flush()
+        return not (self._partial or self._waiting)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (reduction.DupFd(self._fd), self._component)
 
@@ -65,6 +79,8 @@ class ReportReader:
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self._buffer = b""
+        self.at_end = False
+        """Whether no process has the sending end any more: waiting for it would return at once for ever."""
         os.set_blocking(fd, False)
 
     def fileno(self) -> int:
@@ -76,6 +92,7 @@ class ReportReader:
         try:
             while chunk := os.read(self.fd, 1 << 16):
                 self._buffer += chunk
+            self.at_end = True
         except BlockingIOError:
             pass
         *lines, self._buffer = self._buffer.split(b"\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sample_factory.algorithms.appo.wiring import Wiring, checkpoint_folder
@@ -17,8 +17,10 @@ from sample_factory.system.supervisor import Component
 _LEARNER = "sample_factory.algorithms.appo.learner_worker:run_learner_from"
 
 
-def components(wiring: Wiring, registrations: Sequence[EnvFamily]) -> tuple[list[Component], dict[str, list[int]]]:
-    """Every component of the run, and the board slots of each kind."""
+def components(
+    wiring: Wiring, registrations: Sequence[EnvFamily], cleanup: Callable[[], None]
+) -> tuple[list[Component], dict[str, list[int]]]:
+    """Every component of the run, and the board slots of each kind; `cleanup` follows a rollout worker's death."""
     num_workers, num_policies = wiring.plan.num_workers, wiring.num_policies
     rollout_bells = [Doorbell() for _ in range(num_workers)]
     learner_bells = [Doorbell() for _ in range(num_policies)]
@@ -45,6 +47,7 @@ def components(wiring: Wiring, registrations: Sequence[EnvFamily]) -> tuple[list
         settings,
         [bell.bell for bell in policy_bells],
         [bell.bell for bell in learner_bells],
+        cleanup,
     )
     slots = {
         "learner": [component.slot for component in learners],

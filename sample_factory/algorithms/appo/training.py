@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,18 @@ from sample_factory.algorithms.appo.serial import run_serial
 from sample_factory.algorithms.appo.wiring import checkpoint_folder, wire
 from sample_factory.algorithms.status import Status
 from sample_factory.config.config import Config
-from sample_factory.config.experiment import is_done, mark_done, prepare, save_cfg
+from sample_factory.config.experiment import experiment_dir, is_done, mark_done, prepare, save_cfg
 from sample_factory.envs import registry
 from sample_factory.models import custom_encoders
 from sample_factory.models.custom_encoders import NO_ENCODERS, EncoderFactory
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.processes import PRELOAD
 from sample_factory.system.console import Console, open_console
+from sample_factory.system.folder_lock import FolderLock
 from sample_factory.system.logs import configure_supervisor_logging, reset_logging
-from sample_factory.system.process import interrupt_flag, prepare_start_method
-from sample_factory.system.supervisor import end_start_server
+from sample_factory.system.process import end_start_server, interrupt_flag, prepare_start_method
 from sample_factory.system.telemetry import Telemetry
-from sample_factory.system.trial import call_in_trial_process
+from sample_factory.system.trial import TrialCancelledError, call_in_trial_process
 from sample_factory.system.wandb_session import WandbSession
 
 log = logging.getLogger(__name__)
@@ -43,19 +44,42 @@ def train(config: Config, argv: Sequence[str]) -> Status:
     Raises:
         ValueError: something is wrong that the user can mend; nothing has been started.
     """
-    folder = prepare(config)
-    if is_done(folder, config.run):
-        print(f"{folder} is done; raise --train_for_env_steps to train on")
-        return Status.SUCCESS
-    console = open_console()
-    configure_supervisor_logging(folder, console.handler)
-    saved = save_cfg(folder, config, argv)
-    telemetry = _telemetry(config, folder, console, saved)
+    with _own_folder(config) as folder:
+        if is_done(folder, config.run):
+            print(f"{folder} is done; raise --train_for_env_steps to train on")
+            return Status.SUCCESS
+        return _train_in(folder, config, argv)
+
+
+@contextlib.contextmanager
+def _own_folder(config: Config) -> Iterator[Path]:
+    """The experiment folder, prepared, and nobody else's."""
+    with contextlib.ExitStack() as locks:
+        folder = experiment_dir(config.run)
+        # Before the folder is renamed or deleted: not under the feet of another run.
+        lock = FolderLock(folder) if folder.is_dir() else None
+        if lock is not None:
+            locks.callback(lock.close)
+        prepare(config)
+        if lock is None or not lock.is_on(folder):
+            locks.callback(FolderLock(folder).close)
+        yield folder
+
+
+def _train_in(folder: Path, config: Config, argv: Sequence[str]) -> Status:
     try:
+        if not config.run.serial_mode:
+            prepare_start_method(_preload(config))  # its imports take a second or two: begin
+        console = open_console()
+        configure_supervisor_logging(folder, console.handler)
+        saved = save_cfg(folder, config, argv)
+        telemetry = _telemetry(config, folder, console, saved)
         ending = _Ending(config)
         with interrupt_flag(ending.interrupt):
             return _run(config, folder, telemetry, ending)
     finally:
+        if not config.run.serial_mode:
+            end_start_server()
         reset_logging()
 
 
@@ -68,17 +92,26 @@ def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) ->
         wiring = wire(config, folder, plan, facts, policy, seed)
         status = run_serial(wiring, telemetry, registrations, ending.status)
     else:
-        preload = _MODEL_PRELOAD if _likely_inline(config) else PRELOAD
+        preload = _preload(config)
         context = prepare_start_method(preload)
         try:
             facts, plan, policy = call_in_trial_process(
-                context, f"environment {config.run.env}", look, config, registrations, checkpoints, encoders
+                context,
+                f"environment {config.run.env}",
+                config.sampling.reset_timeout_seconds,
+                ending.is_interrupted,
+                look,
+                config,
+                registrations,
+                checkpoints,
+                encoders,
             )
             wiring = wire(config, folder, plan, facts, policy, seed)
             _log_plan(plan, facts)
-            status = run_parallel(wiring, telemetry, registrations, preload, ending.status)
-        finally:
-            end_start_server()
+            status = run_parallel(wiring, telemetry, registrations, preload, ending.status, ending.is_interrupted)
+        except TrialCancelledError:
+            telemetry.close(time.monotonic())
+            return Status.INTERRUPTED
     frames = int(wiring.arena["learner/progress"][:, 1].sum())
     if status == Status.SUCCESS:
         mark_done(folder, frames, config.run)
@@ -123,6 +156,10 @@ class _Ending:
         log.warning("Signal %d: saving and ending; a second Ctrl-C ends at once", signal_number)
         self._interrupted = True
 
+    def is_interrupted(self) -> bool:
+        """Whether a signal has asked the run to end."""
+        return self._interrupted
+
     def status(self, monitor: Monitor) -> Status | None:
         """The status if the run is over."""
         run = self._config.run
@@ -135,6 +172,10 @@ class _Ending:
         if run.benchmark and (monitor.frames >= _BENCHMARK_FRAMES or monitor.samples >= _BENCHMARK_SAMPLES):
             return Status.SUCCESS
         return None
+
+
+def _preload(config: Config) -> Sequence[str]:
+    return _MODEL_PRELOAD if _likely_inline(config) else PRELOAD
 
 
 def _likely_inline(config: Config) -> bool:

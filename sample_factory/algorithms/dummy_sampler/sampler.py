@@ -35,10 +35,10 @@ from sample_factory.system.cores import available_cores
 from sample_factory.system.doorbell import Doorbell
 from sample_factory.system.every import Every
 from sample_factory.system.logs import configure_supervisor_logging, reset_logging
-from sample_factory.system.process import ProcessSettings, interrupt_flag, prepare_start_method
+from sample_factory.system.process import ProcessSettings, end_start_server, interrupt_flag, prepare_start_method
 from sample_factory.system.reports import Report
-from sample_factory.system.supervisor import Supervisor, end_start_server
-from sample_factory.system.trial import call_in_trial_process
+from sample_factory.system.supervisor import Supervisor
+from sample_factory.system.trial import TrialCancelledError, call_in_trial_process
 
 log = logging.getLogger(__name__)
 
@@ -67,16 +67,19 @@ def _run(config: DummyConfig, folder: Path, ending: _Ending) -> Status:
     families = registry.snapshot()
     context = prepare_start_method(PRELOAD)
     try:
-        env = call_in_trial_process(context, f"environment {config.run.env}", look, config, families)
+        what = f"environment {config.run.env}"
+        env = call_in_trial_process(context, what, _START_SEC, ending.is_interrupted, look, config, families)
         plan = make_plan(config.sampler, env, available_cores())
         log.info("%d workers x %d environments", config.sampler.num_workers, config.sampler.num_envs_per_worker)
         arena = _make_arena(plan)
         doorbells = [Doorbell() for _ in range(config.sampler.num_workers)]
         settings = _settings(config.sampler, plan, folder)
         parts = rollout_components(_make_setup(config, plan, arena, families), 0, doorbells, settings)
-        supervisor = Supervisor(arena, parts, PRELOAD, _SILENT_SEC, _START_SEC, _MAX_RESTARTS)
+        supervisor = Supervisor(arena, parts, PRELOAD, _SILENT_SEC, _START_SEC, _MAX_RESTARTS, ending.is_interrupted)
         watch = _Watch(arena, doorbells, ending)
         return run_supervised(supervisor, watch.take, watch.tick, watch.close)
+    except TrialCancelledError:
+        return Status.INTERRUPTED
     finally:
         end_start_server()
 
@@ -102,6 +105,10 @@ class _Ending:
         """A signal asks the run to end."""
         log.warning("Signal %d: ending; a second Ctrl-C ends at once", signal_number)
         self._interrupted = True
+
+    def is_interrupted(self) -> bool:
+        """Whether a signal has asked the run to end."""
+        return self._interrupted
 
     def status(self, counter: FrameCounter, frames_per_worker: Sequence[float]) -> Status | None:
         """The status if the run is over."""

@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium as gym
 
 from sample_factory.envs.doom.options import DoomOptions
+from sample_factory.envs.doom.shared_memory import sweep_unused
 from sample_factory.envs.doom.specs import SPECS, doom_spec
 from sample_factory.envs.registry import EnvFamily
 
@@ -63,5 +64,6 @@ FAMILY = EnvFamily(
     defaults=DEFAULTS,
     extra="vizdoom",
     names=lambda: sorted(SPECS),
+    cleanup=sweep_unused,
     frame_by_frame=True,
 )

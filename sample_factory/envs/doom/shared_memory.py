@@ -7,6 +7,7 @@ do not sweep there.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 _FOLDER = Path("/dev/shm")
 _PREFIXES = ("ViZDoomSM", "ViZDoomMQCtr", "ViZDoomMQDoom")
+_COMMON_PREFIX = f"{_FOLDER}/ViZDoom"
 _ID_ARGUMENT = b"+viz_instance_id"
 # The objects are made before the engine starts: half a second on a cold disk, more on a busy machine.
 _START_UP_SEC = 60.0
@@ -57,6 +59,29 @@ def sweep(dead_instances: Iterable[str] = (), *, min_age_sec: float = _START_UP_
         if (instance_id in dead or is_leftover) and _remove(path):
             removed.append(path.name)
     return removed
+
+
+def sweep_unused(*, min_age_sec: float = 1.0) -> None:
+    """Remove the objects that no process has mapped: those of killed games, whatever their age.
+
+    A game maps its objects from the moment it makes them, half a second before its engine runs.
+    """
+    candidates = [path for path, _ in _all_objects() if _age_sec(path) >= min_age_sec]
+    if candidates:
+        mapped = _mapped_objects()
+        for path in candidates:
+            if path.name not in mapped:
+                _remove(path)
+
+
+def _mapped_objects() -> set[str]:
+    found = set()
+    for entry in _listed(Path("/proc")):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):  # it has ended, or is another user's
+                lines = (entry / "maps").read_text(errors="replace").splitlines()
+                found |= {line.rpartition("/")[2] for line in lines if _COMMON_PREFIX in line}
+    return found
 
 
 def _all_objects() -> Iterator[tuple[Path, str]]:
