@@ -22,7 +22,13 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from sample_factory.tests.training_run import TrainingRun, name_of, still_alive, training, unused_shared_memory
+from sample_factory.algorithms.appo.tests.training_run import (
+    TrainingRun,
+    name_of,
+    still_alive,
+    training,
+    unused_shared_memory,
+)
 
 COMPONENTS = ("learner", "policy", "rollout")
 _START_SEC = 90.0

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from sample_factory.tests.training_run import name_of, training
+from sample_factory.algorithms.appo.tests.training_run import name_of, training
 
 ROUNDS = 3
 

@@ -18,7 +18,7 @@ _LEARNER = "sample_factory.algorithms.appo.learner_worker:run_learner_from"
 
 
 def components(
-    wiring: Wiring, registrations: Sequence[EnvFamily], cleanup: Callable[[], None]
+    wiring: Wiring, registrations: Sequence[EnvFamily], cleanup: Callable[[], None] = lambda: None
 ) -> tuple[list[Component], dict[str, list[int]]]:
     """Every component of the run, and the board slots of each kind; `cleanup` follows a rollout worker's death."""
     num_workers, num_policies = wiring.plan.num_workers, wiring.num_policies

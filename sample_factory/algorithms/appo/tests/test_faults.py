@@ -17,8 +17,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sample_factory.algorithms.appo.tests.training_run import (
+    ROOT,
+    TrainingRun,
+    name_of,
+    still_alive,
+    training,
+    unused_shared_memory,
+)
 from sample_factory.system.checkpoints import CheckpointStore
-from sample_factory.tests.training_run import ROOT, TrainingRun, name_of, still_alive, training, unused_shared_memory
 
 CARTPOLE = "--env=gym_CartPole-v1"
 FAILING_SCRIPT = (str(Path(__file__).parent / "envs_that_fail.py"),)
@@ -159,12 +166,10 @@ def test_a_suspended_component_is_named_and_replaced(tmp_path: Path) -> None:
         run.wait_for_frames(1000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trouble", "options"),
-    [
-        ("sleeping_step", "--stall_timeout_seconds=2"),
-        pytest.param("sleeping_constructor", "--reset_timeout_seconds=4", marks=pytest.mark.slow),
-    ],
+    [("sleeping_step", "--stall_timeout_seconds=2"), ("sleeping_constructor", "--reset_timeout_seconds=4")],
 )
 def test_a_hanging_environment_is_named_shown_and_replaced(tmp_path: Path, trouble: str, options: str) -> None:
     with training(tmp_path, f"--env=failing_{trouble}", options, program=FAILING_SCRIPT) as run:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 _FRAMES = re.compile(r"Total num frames: (\d+)")
 _SMALL = (
     "--algo=APPO",
