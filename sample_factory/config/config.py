@@ -41,6 +41,7 @@ class Config:
         _check_single_policy(self)
         _check_batch_of_whole_trajectories(self)
         _check_recurrence(self)
+        _check_cpc(self)
         if self.evaluation.policy_index >= self.sampling.num_policies:
             raise ValueError(
                 f"--policy_index={self.evaluation.policy_index} must be less than "
@@ -75,3 +76,16 @@ def _check_recurrence(config: Config) -> None:
         return
     if rollout % learning.recurrence:
         raise ValueError(f"--rollout={rollout} must be divisible by --recurrence={learning.recurrence}")
+
+
+def _check_cpc(config: Config) -> None:
+    learning = config.learning
+    if not learning.use_cpc:
+        return
+    name = "rollout" if learning.with_vtrace else "recurrence"
+    length = config.sampling.rollout if learning.with_vtrace else learning.recurrence
+    if learning.cpc_forward_steps >= length:
+        raise ValueError(
+            f"--cpc_forward_steps={learning.cpc_forward_steps} must be less than --{name}={length} "
+            f"with --use_cpc=True and --with_vtrace={learning.with_vtrace}"
+        )

@@ -76,13 +76,13 @@ class LearningConfig:
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the network in training and inference; auto takes what suits the device."""
     use_cpc: bool = False
-    """Auxiliary loss CPC|A (not available yet)."""
+    """Train encoder and core to predict observations from actions as well: the auxiliary loss CPC|A."""
     cpc_forward_steps: int = 8
-    """CPC|A: steps predicted ahead."""
+    """CPC|A: largest number of steps predicted ahead, less than --rollout (V-trace) or --recurrence (otherwise)."""
     cpc_time_subsample: int = 6
-    """CPC|A: time steps sampled from each trajectory."""
+    """CPC|A: steps sampled from each trajectory to predict from; all, if it has fewer."""
     cpc_forward_subsample: int = 2
-    """CPC|A: predictions sampled at each of them."""
+    """CPC|A: predictions sampled at each of them, at most --cpc_forward_steps."""
 
     def __post_init__(self) -> None:
         check_choices(self)
@@ -100,5 +100,8 @@ class LearningConfig:
         for name in ("adam_beta1", "adam_beta2"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"--{name}={getattr(self, name)} must be at least 0 and less than 1")
-        if self.use_cpc:
-            raise ValueError("--use_cpc=True is not available")
+        if self.use_cpc and self.cpc_forward_subsample > self.cpc_forward_steps:
+            raise ValueError(
+                f"--cpc_forward_subsample={self.cpc_forward_subsample} must be at most "
+                f"--cpc_forward_steps={self.cpc_forward_steps}"
+            )

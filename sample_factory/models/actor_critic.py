@@ -36,6 +36,15 @@ class PolicyStep(NamedTuple):
     state: Tensor  # [N, state_size] float32, the state after this step
 
 
+class Evaluation(NamedTuple):
+    """What the model makes of trajectories of T rows, with gradients."""
+
+    params: Tensor  # [T, B, num_logits] float32
+    values: Tensor  # [T, B] float32
+    features: Tensor  # [T, B, feature_size] of the encoders
+    core_out: Tensor  # [T, B, core_size]
+
+
 class ActionHead(nn.Module):
     """Core output to distribution parameters in the order of the layout's parts."""
 
@@ -81,11 +90,13 @@ class ActorCritic(nn.Module):
         feature_size = output_size(self.encoders[0])
         self._cores: list[Core] = [make_core(feature_size, options) for _ in range(num_trunks)]
         self.cores = nn.ModuleList(self._cores)
-        self._core_size = self._cores[0].output_size
+        core_size = self._cores[0].output_size
+        self.feature_size, self.core_size = num_trunks * feature_size, num_trunks * core_size
+        """Widths of what `features` and the core give."""
         self.state_size = num_trunks * self._cores[0].state_size
         """Width of a row's recurrent state; 0 without an RNN."""
-        self.action_head = ActionHead(self._core_size, layout, options)
-        self.value_head = nn.Linear(self._core_size, 1)
+        self.action_head = ActionHead(core_size, layout, options)
+        self.value_head = nn.Linear(core_size, 1)
         initialize(self, options)
         # Weights in the layout in which images arrive. (Module.to has no typed overload for this.)
         self.encoders.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -131,9 +142,16 @@ class ActorCritic(nn.Module):
             state: [B, state_size] at the first row.
             resets: [T, B] or [T - 1, B] bool; where resets[t], row t + 1 starts an episode with zero state.
         """
+        found = self.evaluate_with_features(obs, state, resets)
+        return found.params, found.values
+
+    def evaluate_with_features(self, obs: Observations, state: Tensor, resets: Tensor) -> Evaluation:
+        """`evaluate`, and what lies between the observations and its results."""
         num_steps, num_rows = next(iter(obs.values())).shape[:2]
         features = self.features({name: rows.flatten(0, 1) for name, rows in obs.items()})
-        return self.heads(self.sequence(features.reshape(num_steps, num_rows, -1), state, resets))
+        features = features.reshape(num_steps, num_rows, -1)
+        core_out = self.sequence(features, state, resets)
+        return Evaluation(*self.heads(core_out), features, core_out)
 
     def features(self, obs: Observations) -> Tensor:
         """Rows [N, *stored shape] per key to features [N, E]."""

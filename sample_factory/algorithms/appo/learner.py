@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from sample_factory.algorithms.appo.auxiliary import AuxiliaryLoss, fit_optimizer_state
 from sample_factory.algorithms.appo.batch import Batch
 from sample_factory.algorithms.appo.loss import LossTerms, Minibatch, appo_loss, loss_statistics
 from sample_factory.config.learning import LearningConfig
@@ -61,8 +62,10 @@ class Learner:
         self._map = ThreadPoolExecutor(num_slices, "learner").map if num_slices > 1 else map
         self._generator = torch.Generator().manual_seed(seed)
         self._returns = initial_statistics(1) if options.normalize_returns else None
+        self._auxiliary = AuxiliaryLoss(model, options, self._generator) if options.use_cpc else None
+        networks = [model] if self._auxiliary is None else [model, self._auxiliary.network]
         self._optimizer = torch.optim.Adam(
-            model.parameters(),
+            [{"params": list(network.parameters())} for network in networks],
             options.learning_rate,
             betas=(options.adam_beta1, options.adam_beta2),
             eps=options.adam_eps,
@@ -162,7 +165,8 @@ class Learner:
         steps = len(part.actions)
         mask = _mask(part.obs, slice(0, steps))
         outputs = self._forward(part)
-        logits, values = _joined(outputs)
+        joined = _joined(outputs)
+        logits, values = joined[:2]
         now, last = logits[:steps], values[:steps]
         log_probs = distributions.log_prob(self._layout, now, part.actions, mask)
         log_ratios = torch.where(part.valid, log_probs - part.log_probs, torch.zeros_like(log_probs))
@@ -171,9 +175,12 @@ class Learner:
             part.actions, part.logits, part.log_probs, part.values, advantages, targets, part.valid, mask
         )
         terms = appo_loss(minibatch, log_ratios, now, last, self._layout, self._options)
+        if self._auxiliary is not None:
+            auxiliary = self._auxiliary(*joined[2:], part.actions, part.valid, part.resets)
+            terms = terms._replace(total=terms.total + auxiliary, auxiliary=auxiliary.detach())
         self._optimizer.zero_grad(set_to_none=True)
         terms.total.backward()  # type: ignore[no-untyped-call]
-        self._backward(outputs, logits, values)
+        self._backward(outputs, joined)
         norm = self._clip_gradients() if self._options.max_grad_norm > 0 or with_statistics else None
         self._optimizer.step()
         self.train_step += 1
@@ -183,28 +190,34 @@ class Learner:
                 minibatch, terms, log_ratios, now, last, self._layout, self._options.ppo_clip_ratio
             )
             statistics["grad_norm"] = float(norm) if norm is not None else 0.0
+            if terms.auxiliary is not None:
+                statistics["aux_loss"] = float(terms.auxiliary)
         divergence = 0.0
         if self._options.lr_schedule != "constant":
             with torch.no_grad():
                 divergence = float(masked_mean(distributions.kl(self._layout, now, part.logits, mask), part.valid))
         return terms, divergence, statistics
 
-    def _forward(self, part: _Part) -> list[tuple[Tensor, Tensor]]:
-        """Action parameters and values [t, b / n] of the n slices that are computed side by side."""
+    def _forward(self, part: _Part) -> list[tuple[Tensor, ...]]:
+        """Action parameters and values [t, b / n] of the n slices that are computed side by side.
 
-        def evaluate(piece: _Part) -> tuple[Tensor, Tensor]:
+        With an auxiliary loss, features and core outputs as well.
+        """
+
+        def evaluate(piece: _Part) -> tuple[Tensor, ...]:
             with self._precision():
+                if self._auxiliary is not None:
+                    return self.model.evaluate_with_features(piece.obs, piece.state, piece.resets)
                 return self.model.evaluate(piece.obs, piece.state, piece.resets)
 
         return list(self._map(evaluate, _split(part, self._num_slices)))
 
-    def _backward(self, outputs: list[tuple[Tensor, Tensor]], logits: Tensor, values: Tensor) -> None:
+    def _backward(self, outputs: list[tuple[Tensor, ...]], joined: list[Tensor]) -> None:
         """Carry the gradients of the joined outputs on to the weights, again slice by slice."""
-        sizes = [value.shape[1] for _, value in outputs]
-        assert logits.grad is not None and values.grad is not None
-        gradients = zip(torch.split(logits.grad, sizes, dim=1), torch.split(values.grad, sizes, dim=1), strict=True)
+        sizes = [output[0].shape[1] for output in outputs]
+        gradients = zip(*(torch.split(_gradient(leaf), sizes, dim=1) for leaf in joined), strict=True)
 
-        def backward(output: tuple[Tensor, Tensor], gradient: tuple[Tensor, Tensor]) -> None:
+        def backward(output: tuple[Tensor, ...], gradient: tuple[Tensor, ...]) -> None:
             torch.autograd.backward(output, gradient)
 
         list(self._map(backward, outputs, gradients))
@@ -238,7 +251,8 @@ class Learner:
 
     def _clip_gradients(self) -> Tensor:
         limit = self._options.max_grad_norm
-        return torch.nn.utils.clip_grad_norm_(self.model.parameters(), limit if limit > 0 else float("inf"))
+        parameters = [parameter for group in self._optimizer.param_groups for parameter in group["params"]]
+        return torch.nn.utils.clip_grad_norm_(parameters, limit if limit > 0 else float("inf"))
 
     def _adapt_learning_rate(self, schedule: str, divergences: list[float]) -> None:
         if self._options.lr_schedule != schedule:
@@ -266,7 +280,8 @@ class Learner:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that training depends on; tensors and plain numbers only."""
-        return {
+        auxiliary = {} if self._auxiliary is None else {"aux_loss_module": self._auxiliary.network.state_dict()}
+        return auxiliary | {
             "train_step": self.train_step,
             "model": self.model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -279,7 +294,9 @@ class Learner:
         """Continue from `state_dict`."""
         self.train_step = state["train_step"]
         self.model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        if self._auxiliary is not None and "aux_loss_module" in state:
+            self._auxiliary.network.load_state_dict(state["aux_loss_module"])
+        self._optimizer.load_state_dict(fit_optimizer_state(state["optimizer"], self._optimizer.state_dict()))
         self._generator.set_state(state["generator"].cpu())
         if state["returns"] and self._returns is not None:
             self._returns = RunningMeanStd(*state["returns"])
@@ -335,10 +352,15 @@ def _slice(part: _Part, columns: slice) -> _Part:
     return part._replace(obs=obs, state=part.state[columns], resets=part.resets[:, columns])
 
 
-def _joined(outputs: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+def _joined(outputs: list[tuple[Tensor, ...]]) -> list[Tensor]:
     """The outputs of all slices as leaves of the loss: their gradients are what goes back to the slices."""
-    logits, values = (torch.cat([output.detach() for output in column], dim=1) for column in zip(*outputs, strict=True))
-    return logits.requires_grad_(), values.requires_grad_()
+    columns = zip(*outputs, strict=True)
+    return [torch.cat([output.detach() for output in column], dim=1).requires_grad_() for column in columns]
+
+
+def _gradient(leaf: Tensor) -> Tensor:
+    assert leaf.grad is not None
+    return leaf.grad
 
 
 def _select(part: _Part, columns: Tensor) -> _Part:

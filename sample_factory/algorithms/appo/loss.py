@@ -27,13 +27,14 @@ class Minibatch(NamedTuple):
 
 
 class LossTerms(NamedTuple):
-    """Scalars; `total` has the gradient."""
+    """Scalars; `total` has the gradient. The auxiliary loss, if there is one, is added by the learner."""
 
     total: Tensor
     policy: Tensor
     value: Tensor
     exploration: Tensor
     kl: Tensor
+    auxiliary: Tensor | None = None
 
 
 def appo_loss(

@@ -29,6 +29,12 @@ CONTRADICTIONS = [
     ({"pbt_perturb_min": 1.4, "pbt_perturb_max": 1.2}, ["--pbt_perturb_min=1.4", "--pbt_perturb_max=1.2"]),
     ({"save_video": True, "sample_env_episodes": 9}, ["--save_video=True", "--sample_env_episodes=9"]),
     ({"max_num_frames": 50, "sample_env_episodes": 9}, ["--max_num_frames=50", "--sample_env_episodes=9"]),
+    ({"use_cpc": True, "cpc_forward_steps": 32}, ["--cpc_forward_steps=32", "--rollout=32"]),
+    (
+        {"use_cpc": True, "recurrence": 8, "with_vtrace": False},
+        ["--cpc_forward_steps=8", "--recurrence=8", "--with_vtrace=False"],
+    ),
+    ({"use_cpc": True, "cpc_forward_subsample": 9}, ["--cpc_forward_subsample=9", "--cpc_forward_steps=8"]),
     ({"policy_index": 1}, ["--policy_index=1", "--num_policies=1"]),
     ({"num_policies": 4}, ["not available yet", "--num_policies=4"]),
     ({"with_pbt": True}, ["not available yet", "--with_pbt=True"]),
@@ -54,6 +60,9 @@ def test_a_contradiction_names_all_flags_involved_and_their_values(values, parts
         {"save_milestones_sec": 1800},
         {"rollout": 128, "recurrence": 128, "batch_size": 1024, "num_batches_per_iteration": 10},
         {"max_grad_norm": 0.0, "reward_clip": math.inf},
+        {"use_cpc": True, "cpc_forward_steps": 31, "cpc_forward_subsample": 31},
+        {"use_cpc": True, "with_vtrace": False, "recurrence": 16},
+        {"cpc_forward_steps": 100, "cpc_forward_subsample": 200},
     ],
 )
 def test_combinations_that_make_sense_are_accepted(values):
@@ -79,7 +88,7 @@ def test_combinations_that_make_sense_are_accepted(values):
         (LearningConfig, "exploration_loss", "entropie"),
         (LearningConfig, "lr_schedule", "linear"),
         (LearningConfig, "precision", "float16"),
-        (LearningConfig, "use_cpc", True),
+        (LearningConfig, "cpc_time_subsample", 0),
         (ModelConfig, "initial_stddev", 0.0),
         (ModelConfig, "hidden_size", 0),
         (ModelConfig, "obs_scale", 0.0),
