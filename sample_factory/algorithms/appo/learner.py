@@ -176,7 +176,8 @@ class Learner:
         )
         terms = appo_loss(minibatch, log_ratios, now, last, self._layout, self._options)
         if self._auxiliary is not None:
-            auxiliary = self._auxiliary(*joined[2:], part.actions, part.valid, part.resets)
+            features, core_out = joined[2:]
+            auxiliary = self._auxiliary(features, core_out, part.actions, part.valid, part.resets)
             terms = terms._replace(total=terms.total + auxiliary, auxiliary=auxiliary.detach())
         self._optimizer.zero_grad(set_to_none=True)
         terms.total.backward()  # type: ignore[no-untyped-call]

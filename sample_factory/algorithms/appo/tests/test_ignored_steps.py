@@ -17,6 +17,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "vtrace_rnn": {"use_rnn": True},
     "gae": {"with_vtrace": False},
     "gae_rnn": {"with_vtrace": False, "use_rnn": True, "recurrence": 4},
+    "cpc": {"use_rnn": True, "use_cpc": True, "cpc_time_subsample": 8},
     "everything": {
         "use_rnn": True,
         "kl_loss_coeff": 0.1,
