@@ -113,6 +113,7 @@ def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) ->
             telemetry.close(time.monotonic())
             return Status.INTERRUPTED
     frames = int(wiring.arena["learner/progress"][:, 1].sum())
+    wiring.arena.close()
     if status == Status.SUCCESS:
         mark_done(folder, frames, config.run)
     return status
