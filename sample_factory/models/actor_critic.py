@@ -178,7 +178,10 @@ class ActorCritic(nn.Module):
         self.input_normalizer.update(obs, valid)
 
     def to_inference_precision(self, dtype: torch.dtype) -> ActorCritic:
-        """Convert the trunk in place; heads and running statistics stay float32."""
+        """Convert the trunk in place; heads, running statistics and first layers of vectors stay float32.
+
+        Load weights afterwards.
+        """
         self.encoders.to(dtype)
         self.cores.to(dtype)
         return self

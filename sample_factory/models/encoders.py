@@ -6,7 +6,7 @@ through `encoder_extra_fc_layers` layers of `hidden_size`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -23,16 +23,28 @@ _MEASUREMENTS_LAYERS = (128, 128)
 
 
 class VectorEncoder(nn.Module):
-    """A fully connected network on (x - mean) / scale, x flattened."""
+    """A fully connected network on (x - mean) / scale, x flattened.
+
+    With `is_precise`, the first layer stays in float32 whatever the trunk computes in: in the 8 bits of bfloat16, two
+    positions of a pole that call for different actions are often the same number. It costs little, being narrow.
+    """
 
     def __init__(
-        self, size: int, layer_sizes: Sequence[int], normalization: FoldedNormalization, options: ModelOptions
+        self,
+        size: int,
+        layer_sizes: Sequence[int],
+        normalization: FoldedNormalization,
+        options: ModelOptions,
+        is_precise: bool,
     ) -> None:
         super().__init__()
         assert layer_sizes
         self.first = nn.Linear(size, layer_sizes[0])
         self.rest = nn.Sequential(make_activation(options), *make_mlp(layer_sizes[0], layer_sizes[1:], options))
         self._normalization = normalization
+        self._is_precise = is_precise
+        self.trunk: Tensor
+        self.register_buffer("trunk", torch.zeros(()), persistent=False)  # has the precision that the module is given
         self.output_size = layer_sizes[-1]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -40,8 +52,19 @@ class VectorEncoder(nn.Module):
         mean, scale = self._normalization
         if mean != 0.0 or scale != 1.0:
             x = (x.float() - mean) * (1.0 / scale)
-        x = x.to(compute_dtype(self.first.weight)).flatten(1)
-        return self.rest(self.first(x))  # type: ignore[no-any-return]
+        dtype = compute_dtype(self.trunk)
+        if not self._is_precise:
+            return self.rest(self.first(x.to(dtype).flatten(1)))  # type: ignore[no-any-return]
+        with torch.autocast(x.device.type, enabled=False):
+            hidden = self.first(x.float().flatten(1))
+        return self.rest(hidden.to(dtype))  # type: ignore[no-any-return]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> VectorEncoder:
+        """Whatever the module is converted to, what must be float32 stays so."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        if self._is_precise:
+            self.first.float()
+        return self
 
 
 class IntegerEncoder(nn.Module):
@@ -115,7 +138,7 @@ def make_key_encoder(
     size = 1
     for extent in spec.shape:
         size *= extent
-    return VectorEncoder(size, layer_sizes, folded, options)
+    return VectorEncoder(size, layer_sizes, folded, options, is_precise=spec.dtype.kind == "f")
 
 
 def make_encoder(keys: Mapping[str, KeySpec], options: ModelOptions) -> MultiKeyEncoder:

@@ -35,6 +35,12 @@ class FolderLock:
         """Whether it is this folder that is locked, and not one that used to have the name."""
         return os.path.samestat(os.fstat(self._fd), folder.stat())
 
+    def __enter__(self) -> FolderLock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Let others in."""
         os.close(self._fd)

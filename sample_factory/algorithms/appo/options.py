@@ -21,6 +21,11 @@ def parse_training_options(argv: Sequence[str]) -> Config:
     if env is None:
         return parse(argv, Config)  # help without an environment, or the message that it is missing
     family = registry.resolve(env)
+    if saved is not None and saved.get("env", env) != env:
+        raise ValueError(
+            f"{named_dir(argv)} was trained with --env={saved['env']}, not --env={env}: "
+            "choose another --experiment, or --restart_behavior=restart"
+        )
     return parse(argv, Config, family.options, family.default_overrides(env), saved)
 
 

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from sample_factory.algorithms.appo.monitor import Monitor
 from sample_factory.algorithms.appo.parallel import run_parallel
 from sample_factory.algorithms.appo.plan import Plan, make_plan
 from sample_factory.algorithms.appo.serial import run_serial
-from sample_factory.algorithms.appo.wiring import checkpoint_folder, wire
+from sample_factory.algorithms.appo.wiring import ENV_STEPS, Wiring, checkpoint_folder, wire
 from sample_factory.algorithms.status import Status
 from sample_factory.config.config import Config
 from sample_factory.config.experiment import experiment_dir, is_done, mark_done, prepare, save_cfg
@@ -44,79 +44,67 @@ def train(config: Config, argv: Sequence[str]) -> Status:
     Raises:
         ValueError: something is wrong that the user can mend; nothing has been started.
     """
-    with _own_folder(config) as folder:
-        if is_done(folder, config.run):
+    folder = experiment_dir(config.run)
+    with contextlib.ExitStack() as exits:
+        exits.callback(reset_logging)
+        # Before the folder is renamed or deleted: not under the feet of another run.
+        lock = exits.enter_context(FolderLock(folder)) if folder.is_dir() else None
+        if config.run.restart_behavior == "resume" and is_done(folder, config.run):
             print(f"{folder} is done; raise --train_for_env_steps to train on")
             return Status.SUCCESS
-        return _train_in(folder, config, argv)
-
-
-@contextlib.contextmanager
-def _own_folder(config: Config) -> Iterator[Path]:
-    """The experiment folder, prepared, and nobody else's."""
-    with contextlib.ExitStack() as locks:
-        folder = experiment_dir(config.run)
-        # Before the folder is renamed or deleted: not under the feet of another run.
-        lock = FolderLock(folder) if folder.is_dir() else None
-        if lock is not None:
-            locks.callback(lock.close)
+        ending = _Ending(config)
+        exits.enter_context(interrupt_flag(ending.interrupt))
+        if not config.run.serial_mode:
+            prepare_start_method(_preload(config))
+            exits.callback(end_start_server)
+        registrations = registry.snapshot()
+        try:
+            facts, plan, policy = _look_safely(config, folder, registrations, ending)
+        except TrialCancelledError:
+            return Status.INTERRUPTED
+        # Only now, when everything has been seen to work, is anything written or deleted.
         prepare(config)
         if lock is None or not lock.is_on(folder):
-            locks.callback(FolderLock(folder).close)
-        yield folder
-
-
-def _train_in(folder: Path, config: Config, argv: Sequence[str]) -> Status:
-    try:
-        if not config.run.serial_mode:
-            prepare_start_method(_preload(config))  # its imports take a second or two: begin
+            exits.enter_context(FolderLock(folder))
         console = open_console()
         configure_supervisor_logging(folder, console.handler)
-        saved = save_cfg(folder, config, argv)
-        telemetry = _telemetry(config, folder, console, saved)
-        ending = _Ending(config)
-        with interrupt_flag(ending.interrupt):
-            return _run(config, folder, telemetry, ending)
-    finally:
-        if not config.run.serial_mode:
-            end_start_server()
-        reset_logging()
-
-
-def _run(config: Config, folder: Path, telemetry: Telemetry, ending: _Ending) -> Status:
-    seed = config.run.seed if config.run.seed is not None else secrets.randbits(31)
-    registrations, encoders = registry.snapshot(), custom_encoders.snapshot(config.model.encoder_custom)
-    checkpoints = [checkpoint_folder(folder, policy) for policy in range(config.sampling.num_policies)]
-    if config.run.serial_mode:
-        facts, plan, policy = look(config, registrations, checkpoints, encoders)
+        telemetry = _telemetry(config, folder, console, save_cfg(folder, config, argv))
+        seed = config.run.seed if config.run.seed is not None else secrets.randbits(31)
         wiring = wire(config, folder, plan, facts, policy, seed)
+        exits.callback(wiring.arena.close)
+        _log_plan(plan, facts)
+        return _run(wiring, telemetry, registrations, ending)
+
+
+def _run(wiring: Wiring, telemetry: Telemetry, registrations: Sequence[registry.EnvFamily], ending: _Ending) -> Status:
+    config = wiring.config
+    if config.run.serial_mode:
         status = run_serial(wiring, telemetry, registrations, ending.status)
     else:
-        preload = _preload(config)
-        context = prepare_start_method(preload)
-        try:
-            facts, plan, policy = call_in_trial_process(
-                context,
-                f"environment {config.run.env}",
-                config.sampling.reset_timeout_seconds,
-                ending.is_interrupted,
-                look,
-                config,
-                registrations,
-                checkpoints,
-                encoders,
-            )
-            wiring = wire(config, folder, plan, facts, policy, seed)
-            _log_plan(plan, facts)
-            status = run_parallel(wiring, telemetry, registrations, preload, ending.status, ending.is_interrupted)
-        except TrialCancelledError:
-            telemetry.close(time.monotonic())
-            return Status.INTERRUPTED
-    frames = int(wiring.arena["learner/progress"][:, 1].sum())
-    wiring.arena.close()
+        status = run_parallel(wiring, telemetry, registrations, _preload(config), ending.status, ending.is_interrupted)
     if status == Status.SUCCESS:
-        mark_done(folder, frames, config.run)
+        frames = int(wiring.arena["learner/progress"][:, ENV_STEPS].sum())
+        mark_done(wiring.folder, frames, config.run)
     return status
+
+
+def _look_safely(
+    config: Config, folder: Path, registrations: Sequence[registry.EnvFamily], ending: _Ending
+) -> tuple[RunFacts, Plan, PolicyDescription]:
+    """`look`, in a process that may crash; in this one for serial mode, where it can be debugged."""
+    resumes = config.run.restart_behavior == "resume"
+    checkpoints = [checkpoint_folder(folder, policy) for policy in range(config.sampling.num_policies) if resumes]
+    arguments = (config, registrations, checkpoints, custom_encoders.snapshot(config.model.encoder_custom))
+    if config.run.serial_mode:
+        return look(*arguments)
+    return call_in_trial_process(
+        prepare_start_method(_preload(config)),
+        f"environment {config.run.env}",
+        config.sampling.reset_timeout_seconds,
+        ending.is_interrupted,
+        look,
+        *arguments,
+    )
 
 
 def look(

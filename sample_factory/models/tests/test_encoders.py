@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sample_factory.models.encoders import make_encoder, make_vizdoom_encoder
+from sample_factory.models.encoders import make_encoder, make_key_encoder, make_vizdoom_encoder
 from sample_factory.models.image_encoders import FirstConv, FoldedNormalization, ResidualBlock, make_image_encoder
 from sample_factory.models.layers import initialize, normalize_spectrally
 from sample_factory.models.registry import build_encoder, register_encoder
@@ -266,3 +267,16 @@ def test_spectral_norm_bounds_every_weight() -> None:
         if isinstance(layer, nn.Conv2d | nn.Linear)
     ]
     assert len(largest) == 4 and largest == pytest.approx([1.0] * 4, abs=0.1)
+
+
+def test_vectors_meet_their_first_layer_in_float32_whatever_the_trunk_computes_in() -> None:
+    """1.0 and 1.003 are one number in bfloat16; a policy must be able to tell them apart."""
+    spec = observation_keys(gym.spaces.Box(-1, 1, (4,), np.float32))["obs"]
+    encoder = make_key_encoder("obs", spec, replace(OPTIONS, hidden_size=256))
+    converted = copy.deepcopy(encoder).to(torch.bfloat16)
+    rows = torch.tensor([[1.0, 0.5, 0.25, 0.0]]).repeat(2, 1)
+    rows[1, 0] += 0.003
+    assert torch.equal(rows[0].bfloat16(), rows[1].bfloat16())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not torch.equal(*encoder(rows).split(1))
+    assert not torch.equal(*converted(rows).split(1))

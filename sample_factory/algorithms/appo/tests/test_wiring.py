@@ -37,7 +37,7 @@ def test_workers_are_staggered_only_while_others_can_go_on(tmp_path, alternate, 
 def test_environments_are_limited_to_one_thread_if_asked(tmp_path):
     for is_limited in (True, False):
         wiring = wiring_of(tmp_path, force_envs_single_thread=is_limited)
-        parts = {part.name: part for part in components(wiring, [])[0]}
+        parts = {part.name: part for part in components(wiring, [], lambda: None)[0]}
         assert ("OMP_NUM_THREADS" in parts["rollout worker 0"].settings.environment) == is_limited
         assert "OMP_NUM_THREADS" not in parts["learner 0"].settings.environment
         assert wiring.rollout_setup([], 1).envs_single_thread == is_limited
