@@ -291,6 +291,7 @@ def test_a_rollout_worker_that_does_not_act_is_light(tmp_path: Path, capsys: pyt
         assert bare.stdout is not None
         bare.stdout.readline()
         run.wait_for_frames()
+        assert "libtorch" not in Path(f"/proc/{run.process.pid}/maps").read_text(), "nor does the supervisor"
         bare_mib = mebibytes(bare.pid)
         for worker in run.components("rollout"):
             assert "libtorch" not in Path(f"/proc/{worker.pid}/maps").read_text()
