@@ -48,6 +48,7 @@ def rollout_components(
             args=(setup, worker, first_slot + worker, doorbell, list(policy_bells), list(learner_bells)),
             settings=settings[worker],
             bell=doorbell.bell,
+            doorbell=doorbell,
             reclaim=partial(_reclaim, ledger, range(worker * owned, (worker + 1) * owned), cleanup),
             progress_before_error=_STEPS_BEFORE_ERROR,
         )

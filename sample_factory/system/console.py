@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from typing import Protocol, TextIO
 
@@ -51,13 +50,3 @@ class PlainConsole:
 
     def close(self) -> None:
         """Nothing to restore."""
-
-
-def open_console(stream: TextIO | None = None) -> Console:
-    """A live display if the stream (standard output by default) is a capable terminal, plain lines otherwise."""
-    stream = stream or sys.stdout
-    if stream.isatty() and os.environ.get("TERM", "dumb") != "dumb":
-        from sample_factory.system.live_display import LiveConsole  # rich takes 0.1 s to load; pipes do without
-
-        return LiveConsole(stream)
-    return PlainConsole(stream)

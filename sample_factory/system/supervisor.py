@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from sample_factory.system.arena import Arena
 from sample_factory.system.board import Board, Field
-from sample_factory.system.doorbell import Bell
+from sample_factory.system.doorbell import Bell, Doorbell
 from sample_factory.system.process import (
     NotStartedError,
     ProcessSettings,
@@ -53,6 +53,8 @@ class Component:
     """Called in the supervisor after a death and before the replacement starts."""
     progress_before_error: int = 1
     """Progress that clears the record of a component that ends with an error; a killed one needs only some."""
+    doorbell: Doorbell | None = None
+    """What the bell rings, if the supervisor is to close it at the end."""
     process: BaseProcess | None = None
     reader: ReportReader | None = None
     deaths_without_progress: int = 0
@@ -138,6 +140,9 @@ class Supervisor:
         self.num_killed_at_stop = len(alive)
         for component in self.components:
             reports += self._close(component)
+            if component.doorbell is not None:
+                component.doorbell.close()
+                component.doorbell = None
         return reports
 
     def _start(self, component: Component) -> None:

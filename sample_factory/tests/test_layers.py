@@ -24,6 +24,8 @@ TORCH_FREE_MODULES = (
     "sample_factory.envs.contract",
     "sample_factory.envs.registry",
     "sample_factory.sampling.rollout_worker",
+    "sample_factory.algorithms.appo.training",
+    "sample_factory.algorithms.appo.model_spec",
 )
 
 

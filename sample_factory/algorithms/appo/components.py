@@ -90,6 +90,7 @@ def _learner(wiring: Wiring, policy: int, slot: int, doorbell: Doorbell, rollout
         args=(_LEARNER, learner_arguments(wiring, policy), slot, doorbell, [bell.bell for bell in rollout_bells]),
         settings=_settings(wiring, ()),
         bell=doorbell.bell,
+        doorbell=doorbell,
     )
 
 
@@ -115,6 +116,7 @@ def _policy_worker(
         args=(setup, doorbell, [bell.bell for bell in rollout_bells]),
         settings=_settings(wiring, ()),
         bell=doorbell.bell,
+        doorbell=doorbell,
     )
 
 

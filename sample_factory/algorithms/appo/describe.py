@@ -78,7 +78,8 @@ def describe_model(
     Raises:
         ValueError: the model cannot be built, or a checkpoint is of another architecture.
     """
-    from sample_factory.algorithms.appo.policy import ModelSpec, describe_policy
+    from sample_factory.algorithms.appo.model_spec import ModelSpec
+    from sample_factory.algorithms.appo.policy import describe_policy
     from sample_factory.system.checkpoints import CheckpointError, CheckpointStore, describe_mismatch
 
     spec = ModelSpec(facts.keys, facts.actions, config.model, encoders)

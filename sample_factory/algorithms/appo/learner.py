@@ -30,6 +30,7 @@ from sample_factory.rl.schedules import kl_adaptive_learning_rate
 from sample_factory.rl.spaces import MASK_KEY, ActionLayout
 
 _SAME_LOSS = 1e-6
+_STEPS_PER_SLICE = 512  # below that, handing work to threads costs what it saves
 
 
 class Learner:
@@ -211,7 +212,10 @@ class Learner:
                     return self.model.evaluate_with_features(piece.obs, piece.state, piece.resets)
                 return self.model.evaluate(piece.obs, piece.state, piece.resets)
 
-        return list(self._map(evaluate, _split(part, self._num_slices)))
+        count = min(self._num_slices, part.actions.shape[0] * part.actions.shape[1] // _STEPS_PER_SLICE)
+        if count <= 1:
+            return [evaluate(part)]
+        return list(self._map(evaluate, _split(part, count)))
 
     def _backward(self, outputs: list[tuple[Tensor, ...]], joined: list[Tensor]) -> None:
         """Carry the gradients of the joined outputs on to the weights, again slice by slice."""
@@ -221,7 +225,10 @@ class Learner:
         def backward(output: tuple[Tensor, ...], gradient: tuple[Tensor, ...]) -> None:
             torch.autograd.backward(output, gradient)
 
-        list(self._map(backward, outputs, gradients))
+        if len(outputs) == 1:
+            backward(outputs[0], next(gradients))
+        else:
+            list(self._map(backward, outputs, gradients))
 
     def _advantages(self, part: _Part, log_ratios: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised advantages, and targets in the units of the value head."""

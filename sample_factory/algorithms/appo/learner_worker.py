@@ -15,7 +15,7 @@ import torch
 
 from sample_factory.algorithms.appo.batch import Batch, Batcher
 from sample_factory.algorithms.appo.learner import Learner
-from sample_factory.algorithms.appo.policy import ModelSpec
+from sample_factory.algorithms.appo.model_spec import ModelSpec
 from sample_factory.config.checkpoint import CheckpointConfig
 from sample_factory.config.learning import LearningConfig
 from sample_factory.config.model import ModelConfig

@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 import torch
 
-from sample_factory.config.model import ModelConfig
-from sample_factory.models import custom_encoders
-from sample_factory.models.actor_critic import ActorCritic, make_actor_critic
-from sample_factory.models.custom_encoders import EncoderFactory
+from sample_factory.algorithms.appo.model_spec import ModelSpec, make_policy
 from sample_factory.models.flat import flat_size, load_flat
-from sample_factory.rl.spaces import ActionLayout, KeySpec
 from sample_factory.sampling.policy import PolicyDescription, PolicyOutput
 from sample_factory.system.arena import ArraySpec
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """What a model is built from; picklable."""
-
-    keys: Mapping[str, KeySpec]
-    actions: ActionLayout
-    config: ModelConfig
-    encoders: Mapping[str, EncoderFactory] = field(default_factory=dict)
-    """What the user's script registered in the main process."""
-
-    def build(self) -> ActorCritic:
-        """A fresh model in float32."""
-        custom_encoders.restore(self.encoders)
-        return make_actor_critic(dict(self.keys), self.actions, self.config)
 
 
 class AppoPolicy:
@@ -63,11 +42,6 @@ class AppoPolicy:
             {name: tensor.cpu().numpy() for name, tensor in recorded.items()},
             step.state.float().cpu().numpy(),
         )
-
-
-def make_policy(spec: ModelSpec, device: str, bfloat16: bool, deterministic: bool, seed: int) -> AppoPolicy:
-    """Build the policy in the process that acts."""
-    return AppoPolicy(spec, device, bfloat16, deterministic, seed)
 
 
 def describe_policy(spec: ModelSpec, device: str, bfloat16: bool) -> PolicyDescription:

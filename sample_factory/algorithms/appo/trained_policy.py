@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from sample_factory.algorithms.appo.describe import find_device
-from sample_factory.algorithms.appo.policy import AppoPolicy, ModelSpec
+from sample_factory.algorithms.appo.model_spec import ModelSpec
+from sample_factory.algorithms.appo.policy import AppoPolicy
 from sample_factory.algorithms.appo.wiring import checkpoint_folder
 from sample_factory.config.config import Config
 from sample_factory.models.flat import flat_size, flatten_into

@@ -24,11 +24,12 @@ from sample_factory.models import custom_encoders
 from sample_factory.models.custom_encoders import NO_ENCODERS, EncoderFactory
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.processes import PRELOAD
-from sample_factory.system.console import Console, open_console
+from sample_factory.system.console import Console
 from sample_factory.system.folder_lock import FolderLock
 from sample_factory.system.logs import configure_supervisor_logging, reset_logging
 from sample_factory.system.process import end_start_server, interrupt_flag, prepare_start_method
 from sample_factory.system.telemetry import Telemetry
+from sample_factory.system.terminal import open_console
 from sample_factory.system.trial import TrialCancelledError, call_in_trial_process
 from sample_factory.system.wandb_session import WandbSession
 
@@ -71,6 +72,7 @@ def train(config: Config, argv: Sequence[str]) -> Status:
         telemetry = _telemetry(config, folder, console, save_cfg(folder, config, argv))
         seed = config.run.seed if config.run.seed is not None else secrets.randbits(31)
         wiring = wire(config, folder, plan, facts, policy, seed)
+        exits.callback(wiring.arena.close)
         _log_plan(plan, facts)
         return _run(wiring, telemetry, registrations, ending)
 

@@ -8,11 +8,12 @@ import logging
 import pytest
 import rich.console
 
-from sample_factory.system.console import PlainConsole, open_console
+from sample_factory.system.console import PlainConsole
 from sample_factory.system.episode_stats import Spread
 from sample_factory.system.live_display import LiveConsole, render
 from sample_factory.system.logs import configure_supervisor_logging, reset_logging
 from sample_factory.system.status import PolicyStatus, Status
+from sample_factory.system.terminal import open_console
 
 STATUS = Status(
     elapsed_sec=3725.0,

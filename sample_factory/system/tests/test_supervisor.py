@@ -91,7 +91,8 @@ def test_a_killed_component_is_cleaned_up_after_and_replaced(make: Make) -> None
     reclaimed: list[int] = []
     supervisor.components[0].reclaim = lambda: reclaimed.append(lives_of(supervisor)[0])
     supervisor.start()
-    poll_until(supervisor, lambda reports: Report("component 0", "hello", {"life": 2}) in reports)
+    second, other = Report("component 0", "hello", {"life": 2}), Report("component 1", "hello", {"life": 1})
+    poll_until(supervisor, lambda reports: second in reports and other in reports)
     assert reclaimed == [1], "before the second life begins"
     assert lives_of(supervisor) == [2, 1]
     assert supervisor.num_deaths == 1

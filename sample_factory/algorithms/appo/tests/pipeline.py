@@ -9,8 +9,8 @@ import torch
 
 from sample_factory.algorithms.appo.batch import Batch, Batcher
 from sample_factory.algorithms.appo.learner import Learner
+from sample_factory.algorithms.appo.model_spec import ModelSpec
 from sample_factory.algorithms.appo.options import parse_training_options
-from sample_factory.algorithms.appo.policy import ModelSpec
 from sample_factory.algorithms.appo.tests.small_envs import FAMILY
 from sample_factory.algorithms.appo.training import look
 from sample_factory.algorithms.appo.wiring import wire

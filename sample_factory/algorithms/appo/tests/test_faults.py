@@ -172,7 +172,8 @@ def test_a_suspended_component_is_named_and_replaced(tmp_path: Path) -> None:
     [("sleeping_step", "--stall_timeout_seconds=2"), ("sleeping_constructor", "--reset_timeout_seconds=4")],
 )
 def test_a_hanging_environment_is_named_shown_and_replaced(tmp_path: Path, trouble: str, options: str) -> None:
-    with training(tmp_path, f"--env=failing_{trouble}", options, program=FAILING_SCRIPT) as run:
+    no_steps_in_reset = "--decorrelate_envs_on_one_worker=False"
+    with training(tmp_path, f"--env=failing_{trouble}", options, no_steps_in_reset, program=FAILING_SCRIPT) as run:
         run.wait_for_output("has been silent")
         assert re.search(r"rollout worker \d has been silent for \d+ seconds", run.output)
         run.wait_for_output("it is replaced")
@@ -266,11 +267,12 @@ def test_too_few_file_descriptors_end_the_run_with_a_message(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_a_run_leaves_no_process_and_no_descriptor_in_its_own_process(tmp_path: Path) -> None:
     script = (
-        "import os, sys, psutil\n"
+        "import gc, os, sys, psutil\n"
         "from sample_factory.algorithms.appo.train_appo import main\n"
         "counts = []\n"
         "for i in range(2):\n"
         "    main([*sys.argv[1:], f'--experiment={i}'])\n"
+        "    gc.collect()\n"
         "    counts.append(len(os.listdir('/proc/self/fd')))\n"
         "print('descriptors', counts, 'children', psutil.Process().children())\n"
         "sys.exit(counts[0] != counts[1] or bool(psutil.Process().children()))\n"
@@ -289,6 +291,7 @@ def test_a_rollout_worker_that_does_not_act_is_light(tmp_path: Path, capsys: pyt
         assert bare.stdout is not None
         bare.stdout.readline()
         run.wait_for_frames()
+        assert "libtorch" not in Path(f"/proc/{run.process.pid}/maps").read_text(), "nor does the supervisor"
         bare_mib = mebibytes(bare.pid)
         for worker in run.components("rollout"):
             assert "libtorch" not in Path(f"/proc/{worker.pid}/maps").read_text()

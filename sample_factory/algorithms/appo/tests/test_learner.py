@@ -87,7 +87,9 @@ def test_a_coefficient_of_zero_switches_its_loss_off(tmp_path, option):
     assert on[name] == 0 if option == "kl_loss_coeff" else on[name] != 0  # on policy there is no divergence yet
 
 
-def test_slices_of_a_minibatch_give_the_gradient_of_the_whole(tmp_path):
+def test_slices_of_a_minibatch_give_the_gradient_of_the_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("sample_factory.algorithms.appo.learner._STEPS_PER_SLICE", 1)
+
     def weights(num_slices: int) -> torch.Tensor:
         pipeline = Pipeline(tmp_path, env="case_tuple", use_rnn=True)
         learner = type(pipeline.learner)(
