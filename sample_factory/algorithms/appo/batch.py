@@ -184,3 +184,31 @@ def _allocate(schema: BlockSchema, rows: int, device: torch.device) -> Batch:
         **{name: like(name, steps) for name in (*_PLAIN[1:], *_RECORDED)},
         own=torch.empty((steps, rows), dtype=torch.bool, device=device),
     )
+
+
+def clear_ignored(batch: Batch) -> None:
+    """Zero what was done on steps that are not learnt from, so that not even a NaN there can reach a gradient.
+
+    Not the values of this policy's own steps: that of a step which only resets is what a cut episode bootstraps from.
+    """
+    ignored = ~batch.valid
+    batch.actions.masked_fill_(ignored[..., None], 0)
+    batch.action_logits.masked_fill_(ignored[..., None], 0)
+    batch.log_probs.masked_fill_(ignored, 0)
+    if not bool(batch.own.all()):
+        _clear_foreign(batch)
+
+
+def _clear_foreign(batch: Batch) -> None:
+    """Zero what other policies' episodes left in shared rows: there not even observations are of any use."""
+    foreign = ~batch.own
+    for tensor in (batch.rewards, batch.values):
+        tensor[foreign] = 0
+    after = foreign[-1] | batch.resets[-1]  # the bootstrap row may be the first one of another policy's episode
+    for tensor in batch.obs.values():
+        if tensor.dtype != torch.uint8:  # bytes are finite, and images large
+            tensor[:-1][foreign] = 0
+            tensor[-1][after] = 0
+    interval = len(foreign) // (len(batch.states) - 1)
+    batch.states[:-1][foreign[::interval]] = 0
+    batch.states[-1][after] = 0

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from sample_factory.algorithms.appo.auxiliary import AuxiliaryLoss, fit_optimizer_state
-from sample_factory.algorithms.appo.batch import Batch
+from sample_factory.algorithms.appo.batch import Batch, clear_ignored
 from sample_factory.algorithms.appo.loss import LossTerms, Minibatch, appo_loss, loss_statistics
+from sample_factory.algorithms.appo.segments import Segments, in_chunks, select_columns, split_columns
 from sample_factory.config.learning import LearningConfig
 from sample_factory.models.actor_critic import ActorCritic
 from sample_factory.rl import distributions
@@ -77,7 +77,7 @@ class Learner:
         """All epochs over one iteration's batch; returns `train/*` statistics of the last minibatch if asked for."""
         options = self._options
         batch.valid.logical_and_(batch.own)
-        _clear_ignored(batch)
+        clear_ignored(batch)
         rewards = self._scaled_rewards(batch)
         advantages = None if options.with_vtrace else self._gae(batch, rewards)
         statistics: dict[str, float] = {}
@@ -134,9 +134,11 @@ class Learner:
         )
         return normalize_advantages(advantages, batch.valid), returns
 
-    def _minibatches(self, batch: Batch, rewards: Tensor, advantages: tuple[Tensor, Tensor] | None) -> Iterator[_Part]:
+    def _minibatches(
+        self, batch: Batch, rewards: Tensor, advantages: tuple[Tensor, Tensor] | None
+    ) -> Iterator[Segments]:
         """The whole batch if it is one minibatch, else random ones: of trajectories (V-trace) or of chunks (GAE)."""
-        whole = _Part(
+        whole = Segments(
             obs=batch.obs,
             state=batch.states[0],
             resets=batch.resets,
@@ -151,7 +153,7 @@ class Learner:
             targets=advantages[1] if advantages else None,
         )
         if advantages is not None:
-            whole = _in_chunks(whole, batch.states, min(self._options.recurrence, self._rollout))
+            whole = in_chunks(whole, batch.states, min(self._options.recurrence, self._rollout))
         steps, columns = whole.actions.shape[:2]
         size = min(self._options.batch_size // steps, columns)
         if size == columns:
@@ -159,9 +161,9 @@ class Learner:
             return
         order = torch.randperm(columns, generator=self._generator).to(self._device)
         for start in range(0, columns, size):
-            yield _select(whole, order[start : start + size])
+            yield select_columns(whole, order[start : start + size])
 
-    def _update(self, part: _Part, with_statistics: bool) -> tuple[LossTerms, float, dict[str, float]]:
+    def _update(self, part: Segments, with_statistics: bool) -> tuple[LossTerms, float, dict[str, float]]:
         """One optimizer step; returns the loss terms, the KL divergence if needed, and statistics if asked for."""
         steps = len(part.actions)
         mask = _mask(part.obs, slice(0, steps))
@@ -200,13 +202,13 @@ class Learner:
                 divergence = float(masked_mean(distributions.kl(self._layout, now, part.logits, mask), part.valid))
         return terms, divergence, statistics
 
-    def _forward(self, part: _Part) -> list[tuple[Tensor, ...]]:
+    def _forward(self, part: Segments) -> list[tuple[Tensor, ...]]:
         """Action parameters and values [t, b / n] of the n slices that are computed side by side.
 
         With an auxiliary loss, features and core outputs as well.
         """
 
-        def evaluate(piece: _Part) -> tuple[Tensor, ...]:
+        def evaluate(piece: Segments) -> tuple[Tensor, ...]:
             with self._precision():
                 if self._auxiliary is not None:
                     return self.model.evaluate_with_features(piece.obs, piece.state, piece.resets)
@@ -215,7 +217,7 @@ class Learner:
         count = min(self._num_slices, part.actions.shape[0] * part.actions.shape[1] // _STEPS_PER_SLICE)
         if count <= 1:
             return [evaluate(part)]
-        return list(self._map(evaluate, _split(part, count)))
+        return list(self._map(evaluate, split_columns(part, count)))
 
     def _backward(self, outputs: list[tuple[Tensor, ...]], joined: list[Tensor]) -> None:
         """Carry the gradients of the joined outputs on to the weights, again slice by slice."""
@@ -230,7 +232,7 @@ class Learner:
         else:
             list(self._map(backward, outputs, gradients))
 
-    def _advantages(self, part: _Part, log_ratios: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    def _advantages(self, part: Segments, log_ratios: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised advantages, and targets in the units of the value head."""
         if part.advantages is not None and part.targets is not None:
             advantages, targets = part.advantages, part.targets
@@ -315,51 +317,6 @@ class Learner:
             group["betas"] = (self._options.adam_beta1, self._options.adam_beta2)
 
 
-class _Part(NamedTuple):
-    """A minibatch before advantages: [t, b] of any rows or chunks, observations [t or t + 1, b]."""
-
-    obs: dict[str, Tensor]
-    state: Tensor  # [b, state_size] before the first step
-    resets: Tensor
-    actions: Tensor
-    logits: Tensor
-    log_probs: Tensor
-    values: Tensor
-    rewards: Tensor
-    terminated: Tensor
-    valid: Tensor
-    advantages: Tensor | None
-    targets: Tensor | None
-
-
-def _in_chunks(part: _Part, states: Tensor, steps: int) -> _Part:
-    """Cut [T, B] into [steps, T / steps * B]; the bootstrap observation is not needed any more."""
-    total = len(part.actions)
-
-    def cut(tensor: Tensor) -> Tensor:
-        chunks = tensor[:total].view(total // steps, steps, *tensor.shape[1:]).transpose(0, 1)
-        return chunks.flatten(1, 2)
-
-    changed = {
-        name: cut(value) for name, value in part._asdict().items() if isinstance(value, Tensor) and name != "state"
-    }
-    obs = {name: cut(tensor) for name, tensor in part.obs.items()}
-    return part._replace(obs=obs, state=states[: total // steps].flatten(0, 1), **changed)
-
-
-def _split(part: _Part, count: int) -> list[_Part]:
-    """Views of `count` nearly equal slices of the columns."""
-    columns = part.actions.shape[1]
-    bounds = [columns * i // count for i in range(count + 1)]
-    return [_slice(part, slice(low, high)) for low, high in pairwise(bounds) if high > low]
-
-
-def _slice(part: _Part, columns: slice) -> _Part:
-    """A slice as far as the model looks at it."""
-    obs = {name: tensor[:, columns] for name, tensor in part.obs.items()}
-    return part._replace(obs=obs, state=part.state[columns], resets=part.resets[:, columns])
-
-
 def _joined(outputs: list[tuple[Tensor, ...]]) -> list[Tensor]:
     """The outputs of all slices as leaves of the loss: their gradients are what goes back to the slices."""
     columns = zip(*outputs, strict=True)
@@ -371,43 +328,5 @@ def _gradient(leaf: Tensor) -> Tensor:
     return leaf.grad
 
 
-def _select(part: _Part, columns: Tensor) -> _Part:
-    changed = {
-        name: value.index_select(1, columns)
-        for name, value in part._asdict().items()
-        if isinstance(value, Tensor) and name != "state"
-    }
-    obs = {name: tensor.index_select(1, columns) for name, tensor in part.obs.items()}
-    return part._replace(obs=obs, state=part.state.index_select(0, columns), **changed)
-
-
 def _mask(obs: dict[str, Tensor], steps: slice) -> Tensor | None:
     return obs[MASK_KEY][steps] if MASK_KEY in obs else None
-
-
-def _clear_ignored(batch: Batch) -> None:
-    """Zero what was done on steps that are not learnt from, so that not even a NaN there can reach a gradient.
-
-    Not the values of this policy's own steps: that of a step which only resets is what a cut episode bootstraps from.
-    """
-    ignored = ~batch.valid
-    batch.actions.masked_fill_(ignored[..., None], 0)
-    batch.action_logits.masked_fill_(ignored[..., None], 0)
-    batch.log_probs.masked_fill_(ignored, 0)
-    if not bool(batch.own.all()):
-        _clear_foreign(batch)
-
-
-def _clear_foreign(batch: Batch) -> None:
-    """Zero what other policies' episodes left in shared rows: there not even observations are of any use."""
-    foreign = ~batch.own
-    for tensor in (batch.rewards, batch.values):
-        tensor[foreign] = 0
-    after = foreign[-1] | batch.resets[-1]  # the bootstrap row may be the first one of another policy's episode
-    for tensor in batch.obs.values():
-        if tensor.dtype != torch.uint8:  # bytes are finite, and images large
-            tensor[:-1][foreign] = 0
-            tensor[-1][after] = 0
-    interval = len(foreign) // (len(batch.states) - 1)
-    batch.states[:-1][foreign[::interval]] = 0
-    batch.states[-1][after] = 0
