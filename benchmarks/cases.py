@@ -91,7 +91,7 @@ def _doom(python: str, device: str) -> Case:
                 "--recurrence=32",
                 "--batch_size=1024",
             ),
-            (_ours(2, 16), _ours(2, 8), _ours(2, 32), _ours(2, 16, splits=2), _ours(4, 8)),
+            (_ours(2, 64), _ours(2, 16), _ours(2, 8), _ours(2, 32), _ours(2, 16, splits=2), _ours(4, 8)),
             packages=("vizdoom", "opencv-python-headless"),
         ),
         peers=(

@@ -65,6 +65,10 @@ def prepare_start_method(preload: Iterable[str]) -> multiprocessing.context.Fork
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    # Large arrays come and go at every update: giving them back to the kernel each time means that their pages are
+    # zeroed and mapped anew, a tenth of the training time. (glibc reads these when a process starts.)
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**30))
+    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**32))
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # an idle pool in the server would not survive the fork
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
