@@ -55,11 +55,10 @@ CASES = {
         f"{_CARTPOLE} --use_rnn=True --ppo_epochs=4 --train_for_env_steps=500000 --inference=policy_workers", 475
     ),
     "pendulum": LearningCase(
-        f"--env=gym_Pendulum-v1 {_COMMON} {_SMALL} --use_rnn=False --num_envs_per_worker=8 --rollout=64 "
-        "--recurrence=64 --batch_size=256 --num_batches_per_iteration=4 --ppo_epochs=10 --gamma=0.9 "
-        "--learning_rate=0.001 --lr_schedule=kl_adaptive_epoch --lr_schedule_kl_threshold=0.02 --reward_scale=0.1 "
-        "--normalize_input=True --normalize_returns=True --exploration_loss_coeff=0 --adaptive_stddev=False "
-        "--train_for_env_steps=600000",
+        f"--env=gym_Pendulum-v1 {_COMMON} {_SMALL} --use_rnn=False --num_envs_per_worker=8 --rollout=128 "
+        "--recurrence=128 --batch_size=256 --num_batches_per_iteration=8 --ppo_epochs=10 --gamma=0.95 "
+        "--learning_rate=0.0005 --max_grad_norm=0.5 --reward_scale=0.1 --normalize_input=True "
+        "--normalize_returns=True --exploration_loss_coeff=0 --adaptive_stddev=False --train_for_env_steps=600000",
         -200,
     ),
     "tmaze": LearningCase(f"{_TMAZE} --use_rnn=True", 3.9, episodes=1000),
