@@ -279,7 +279,6 @@ class Learner:
         )
 
     def _run_statistics(self, batch: Batch) -> dict[str, float]:
-        # Versions start at 1 (nothing trained), so the version that this batch updated was train_step at its start + 1.
         moments = [state["exp_avg_sq"].max() for state in self._optimizer.state.values() if "exp_avg_sq" in state]
         return {
             "lr": self.learning_rate,
