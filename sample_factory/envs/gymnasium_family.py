@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import importlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
 
-from sample_factory.envs.registry import EnvFamily, unknown_name
+from sample_factory.envs.registry import EnvConfig, EnvFamily, unknown_name
 from sample_factory.rl.spaces import observation_keys
 
 PREFIX = "gym_"
@@ -45,9 +44,13 @@ def parse_env_kwargs(text: str) -> dict[str, Any]:
 
 
 def make_gymnasium_env(
-    full_env_name: str, cfg: Any, env_config: Mapping[str, Any] | None, render_mode: str | None = None
-) -> gym.Env[Any, Any]:
-    """Make `gym_<id>` without the wrappers that check how it is called, because they cost time."""
+    full_env_name: str, cfg: Any, env_config: EnvConfig | None, render_mode: str | None = None
+) -> gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]:
+    """Make `gym_<id>` without the wrappers that check how it is called, because they cost time.
+
+    Where Gymnasium itself has the environment as one that steps all rows at once (`CartPole-v1`: 0.6 instead of 5 us a
+    step), the whole group is made of that, as `gymnasium.make_vec` would: the same rules, one random generator for all.
+    """
     frameskip = getattr(cfg, "env_frameskip", None)
     if frameskip not in (None, 1):
         raise ValueError(
@@ -55,6 +58,10 @@ def make_gymnasium_env(
         )
     kwargs = parse_env_kwargs(getattr(cfg, "env_kwargs", "{}"))
     spec = copy.copy(_find_spec(full_env_name))
+    if render_mode is None and env_config is not None and env_config.num_envs > 1:
+        vector = _native_vector_env(spec, env_config.num_envs, kwargs)
+        if vector is not None:
+            return vector
     spec.order_enforce = False
     if render_mode is not None:
         kwargs["render_mode"] = render_mode
@@ -64,6 +71,18 @@ def make_gymnasium_env(
         raise ValueError(f"environment {full_env_name!r} needs another package: {error}") from error
     except TypeError as error:
         raise ValueError(f"environment {full_env_name!r} refuses --env_kwargs={json.dumps(kwargs)}: {error}") from error
+
+
+def _native_vector_env(
+    spec: gym.envs.registration.EnvSpec, num_envs: int, kwargs: dict[str, Any]
+) -> gym.vector.VectorEnv[Any, Any, Any] | None:
+    """Gymnasium's own batch of these environments; None if there is none, or none that takes these arguments."""
+    if spec.vector_entry_point is None or spec.additional_wrappers:
+        return None
+    try:
+        return gym.make_vec(spec, num_envs, vectorization_mode="vector_entry_point", **kwargs)
+    except (ImportError, TypeError, gym.error.Error):
+        return None
 
 
 def defaults_for(full_env_name: str) -> dict[str, Any]:

@@ -142,13 +142,16 @@ class GymnasiumList:
 
     # hot path
     def _step_rows(self, actions: Sequence[Any], out: Mapping[str, np.ndarray]) -> Any:
-        outcomes: list[tuple[Any, bool, bool, dict[str, Any]]] = []
-        for row, (step, action, place) in enumerate(zip(self._steps, actions, self._rows(out), strict=True)):
+        places = self._rows(out)
+        outcomes: list[Any] = [None] * self.num_rows
+        # To and fro: the environments that were stepped last are the ones that the caches still know.
+        order = range(self.num_rows)
+        for row in order if self._step_count % 2 else reversed(order):
             try:
-                outcomes.append(step(action, place))
+                outcomes[row] = self._steps[row](actions[row], places[row])
             except Exception:  # noqa: PERF203
-                self._rebuild(row, place)
-                outcomes.append((0.0, False, False, {}))
+                self._rebuild(row, places[row])
+                outcomes[row] = (0.0, False, False, {})
         return zip(*outcomes, strict=True)
 
     # hot path

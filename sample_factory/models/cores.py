@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sample_factory.models.options import ModelOptions, one_of
+from sample_factory.rl.gru import gru_sequence
 from sample_factory.rl.sequences import run_sequence
 
 
@@ -52,7 +53,13 @@ class GruCore(nn.Module):
 
     def sequence(self, features: Tensor, state: Tensor, resets: Tensor) -> Tensor:
         """[T, B, F] from state [B, S] to outputs [T, B, H]; where resets[t], the state is zero at t + 1."""
-        return run_sequence(self.rnn, features, _layered(state, self.rnn).to(features.dtype), resets)
+        rnn = self.rnn
+        if features.device.type != "cpu":
+            return run_sequence(rnn, features, _layered(state, rnn).to(features.dtype), resets)
+        dropped = _dropped(resets[: len(features) - 1])
+        for hidden, weights in zip(state.chunk(rnn.num_layers, 1), rnn.all_weights, strict=True):
+            features = gru_sequence(features, hidden, dropped, weights)
+        return features
 
 
 class LstmCore(nn.Module):
@@ -98,6 +105,13 @@ def make_core(input_size: int, options: ModelOptions) -> Core:
 def _layered(state: Tensor, rnn: nn.GRU | nn.LSTM) -> Tensor:
     """[B, layers * H] to [layers, B, H], contiguous as the kernels want it."""
     return state.reshape(-1, rnn.num_layers, rnn.hidden_size).transpose(0, 1).contiguous()
+
+
+def _dropped(inner_resets: Tensor) -> Tensor | None:
+    """For the [T - 1, B] resets between T steps, where a step follows one, [T, B, 1]; None without resets."""
+    if not bool(inner_resets.any()):
+        return None
+    return torch.cat((torch.zeros_like(inner_resets[:1]), inner_resets))[..., None]
 
 
 def _dtype(rnn: nn.GRU | nn.LSTM) -> torch.dtype:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from sample_factory.models.fused import compute_dtype
 from sample_factory.models.image_encoders import CONVNETS, RESNETS, FoldedNormalization, make_image_encoder
-from sample_factory.models.layers import compute_dtype, make_activation, make_mlp
+from sample_factory.models.layers import ActivatedLinear, make_activation, make_mlp
 from sample_factory.models.options import ModelOptions, one_of
 from sample_factory.rl.spaces import KeySpec
 
@@ -39,8 +40,8 @@ class VectorEncoder(nn.Module):
     ) -> None:
         super().__init__()
         assert layer_sizes
-        self.first = nn.Linear(size, layer_sizes[0])
-        self.rest = nn.Sequential(make_activation(options), *make_mlp(layer_sizes[0], layer_sizes[1:], options))
+        self.first = ActivatedLinear(size, layer_sizes[0], options)
+        self.rest = make_mlp(layer_sizes[0], layer_sizes[1:], options)
         self._normalization = normalization
         self._is_precise = is_precise
         self.trunk: Tensor

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sample_factory.models.layers import compute_dtype, make_activation
+from sample_factory.models.fused import activated_conv2d, compute_dtype
+from sample_factory.models.layers import ActivatedConv2d, make_activation
 from sample_factory.models.options import ModelOptions, one_of
 
 
@@ -40,11 +41,14 @@ class FoldedNormalization(NamedTuple):
 
 
 class FirstConv(nn.Module):
-    """A convolution of (images - mean) / scale that reads [N, H, W, C] of any dtype."""
+    """A convolution of (images - mean) / scale that reads [N, H, W, C] of any dtype, and the activation behind it."""
 
-    def __init__(self, conv: nn.Conv2d, normalization: FoldedNormalization) -> None:
+    def __init__(
+        self, conv: nn.Conv2d, normalization: FoldedNormalization, activation: nn.Module | None = None
+    ) -> None:
         super().__init__()
         self.conv = conv
+        self.activation = activation or nn.Identity()
         self._normalization = normalization
         # Padding adds zeros after the normalisation; with a mean, folding it in would turn them into something else.
         self._foldable = normalization.mean == 0.0 or conv.padding == (0, 0)
@@ -62,7 +66,12 @@ class FirstConv(nn.Module):
                 assert bias is not None
                 # Summed in float32: in bfloat16 the error of thousands of terms would reach the features.
                 bias = (bias.float() - weight.float().sum((1, 2, 3)) * mean).to(bias.dtype)
-        return functional.conv2d(pixels.permute(0, 3, 1, 2), weight, bias, conv.stride, conv.padding)
+        pixels = pixels.permute(0, 3, 1, 2)
+        if conv.padding == (0, 0):
+            assert bias is not None
+            return activated_conv2d(pixels, weight, bias, conv.stride, self.activation)
+        convolved = functional.conv2d(pixels, weight, bias, conv.stride, conv.padding)
+        return self.activation(convolved)  # type: ignore[no-any-return]
 
 
 class ConvEncoder(nn.Module):
@@ -79,8 +88,8 @@ class ConvEncoder(nn.Module):
         height, width, channels = image_shape
         modules: list[nn.Module] = []
         for layer in layers:
-            conv = nn.Conv2d(channels, layer.channels, layer.kernel, layer.stride)
-            modules += [conv if modules else FirstConv(conv, normalization), make_activation(options)]
+            conv = ActivatedConv2d(channels, *layer, options)
+            modules.append(conv if modules else FirstConv(conv, normalization, conv.activation))
             height, width = ((size - layer.kernel) // layer.stride + 1 for size in (height, width))
             channels = layer.channels
             if min(height, width) < 1:

@@ -1,4 +1,4 @@
-"""Building blocks of encoders: activations, fully connected stacks, initialisation, precision. Knows no observation."""
+"""Building blocks of encoders: activations, activated layers, initialisation. Knows no observation."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from sample_factory.models.fused import activated_conv2d, activated_linear
 from sample_factory.models.options import ModelOptions, one_of
 
 _ACTIVATIONS: dict[str, Callable[[bool], nn.Module]] = {
@@ -30,11 +31,36 @@ def make_activation(options: ModelOptions, inplace: bool = True) -> nn.Module:
     return _ACTIVATIONS[one_of("nonlinearity", options.nonlinearity, tuple(_ACTIVATIONS))](inplace)
 
 
+class ActivatedLinear(nn.Linear):
+    """A linear layer and the activation behind it."""
+
+    def __init__(self, input_size: int, output_size: int, options: ModelOptions) -> None:
+        super().__init__(input_size, output_size)
+        self.activation = make_activation(options)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, input_size] to [N, output_size]."""
+        return activated_linear(x, self.weight, self.bias, self.activation)
+
+
+class ActivatedConv2d(nn.Conv2d):
+    """A convolution without padding and the activation behind it."""
+
+    def __init__(self, input_channels: int, channels: int, kernel: int, stride: int, options: ModelOptions) -> None:
+        super().__init__(input_channels, channels, kernel, stride)
+        self.activation = make_activation(options)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] in channels-last memory to the same."""
+        assert self.bias is not None
+        return activated_conv2d(x, self.weight, self.bias, self.stride, self.activation)
+
+
 def make_mlp(input_size: int, layer_sizes: Sequence[int], options: ModelOptions) -> nn.Sequential:
     """Linear layers, each followed by the activation; the identity if there are none."""
     layers: list[nn.Module] = []
     for size in layer_sizes:
-        layers += [nn.Linear(input_size, size), make_activation(options)]
+        layers.append(ActivatedLinear(input_size, size, options))
         input_size = size
     return nn.Sequential(*layers)
 
@@ -61,9 +87,3 @@ def normalize_spectrally(module: nn.Module) -> None:
     for layer in list(module.modules()):
         if isinstance(layer, nn.Conv2d | nn.Linear):
             spectral_norm(layer)
-
-
-def compute_dtype(weight: Tensor) -> torch.dtype:
-    """What to cast an input to before it meets `weight`: the autocast type if there is one, to cast only once."""
-    device = weight.device.type
-    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from types import SimpleNamespace
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import pytest
 
+from sample_factory.envs.contract import BatchedEnv, new_step_arrays
 from sample_factory.envs.gymnasium_family import FAMILY, GymnasiumOptions, parse_env_kwargs
-from sample_factory.envs.registry import create_env, resolve
+from sample_factory.envs.gymnasium_list import GymnasiumList
+from sample_factory.envs.registry import create_env, make_batched, resolve
 from sample_factory.envs.tests.envs_for_tests import Nested
+from sample_factory.envs.vector_env import VectorEnvAdapter
 
 
 def make(name: str, **options: Any) -> Any:
@@ -72,3 +77,47 @@ def test_perceptron_for_vectors_nothing_for_images():
         assert resolve("gym_TestImages-v0").default_overrides("gym_TestImages-v0") == {}
     finally:
         del gym.registry["TestImages-v0"]
+
+
+def make_group(name: str, num_envs: int, **options: Any) -> BatchedEnv:
+    return make_batched(name, SimpleNamespace(**options), num_envs)
+
+
+def test_a_group_is_gymnasiums_own_batch_where_there_is_one():
+    assert isinstance(make_group("gym_CartPole-v1", 4), VectorEnvAdapter)
+    assert isinstance(make_group("gym_CartPole-v1", 1), GymnasiumList)
+    assert isinstance(make_group("gym_Pendulum-v1", 4), GymnasiumList)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("gym_CartPole-v0", 200), ("gym_CartPole-v1", 500)])
+def test_gymnasiums_own_batch_follows_the_rules_of_the_single_environment(name, limit):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # v0 is out of date
+        batch, single = make_group(name, 3), gym.make(name.removeprefix("gym_"))
+    obs = {"obs": np.zeros((3, 4), np.float32)}
+    batch.reset(1, obs)
+    single.reset(seed=1)
+    single.unwrapped.state = tuple(batch.env.unwrapped.state[:, 1])
+    result = new_step_arrays(3)
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        actions = rng.integers(0, 2, (3, 1)).astype(np.int32)
+        batch.step(actions, obs, result)
+        expected, reward, terminated, truncated, _ = single.step(int(actions[1, 0]))
+        np.testing.assert_allclose(obs["obs"][1], expected, rtol=1e-5, atol=1e-6)
+        assert (result.rewards[1], result.terminated[1], result.truncated[1]) == (reward, terminated, truncated)
+        if terminated:
+            break
+    assert terminated, "random actions drop the pole"
+    assert batch.env.unwrapped.max_episode_steps == limit
+
+
+def test_arguments_reach_gymnasiums_own_batch_and_unknown_ones_are_refused():
+    batch = make_group("gym_CartPole-v1", 2, env_kwargs='{"sutton_barto_reward": true}')
+    result = new_step_arrays(2)
+    obs = {"obs": np.zeros((2, 4), np.float32)}
+    batch.reset(0, obs)
+    batch.step(np.zeros((2, 1), np.int32), obs, result)
+    assert result.rewards.tolist() == [0.0, 0.0]
+    with pytest.raises(ValueError, match=r"'gym_CartPole-v1' refuses --env_kwargs=\{\"colour\": 1\}"):
+        make_group("gym_CartPole-v1", 2, env_kwargs='{"colour": 1}')
