@@ -49,17 +49,23 @@ def compute_dtype(weight: Tensor) -> torch.dtype:
 def _activated(
     stride: Stride | None, x: Tensor, weight: Tensor, bias: Tensor, activation: nn.Module, num_elements: int
 ) -> Tensor:
-    layer = functional.linear if stride is None else partial(functional.conv2d, stride=stride)
     is_elu = type(activation) is nn.ELU and activation.alpha == 1.0
     if not is_elu or num_elements < _MIN_ELEMENTS or weight.device.type != "cpu":
-        return activation(layer(x, weight, bias))  # type: ignore[no-any-return]
-    dtype = compute_dtype(weight)
-    with torch.autocast("cpu", enabled=False):
-        x, weight, bias = x.to(dtype), weight.to(dtype), bias.to(dtype)
-        kernel = _kernel(stride, layer, x.detach(), weight.detach(), bias.detach())
-        if kernel is None:
-            return activation(layer(x, weight, bias))  # type: ignore[no-any-return]
+        return activation(_layer(stride)(x, weight, bias))  # type: ignore[no-any-return]
+    if torch.is_autocast_enabled("cpu"):
+        dtype = compute_dtype(weight)
+        with torch.autocast("cpu", enabled=False):
+            return _activated(stride, x.to(dtype), weight.to(dtype), bias.to(dtype), activation, num_elements)
+    kernel = _kernel(stride, x, weight, bias)
+    if kernel is None:
+        return activation(_layer(stride)(x, weight, bias))  # type: ignore[no-any-return]
+    if torch.is_grad_enabled():
         return _LayerElu.apply(x, weight, bias, kernel, stride)  # type: ignore[no-any-return, no-untyped-call]
+    return kernel(x, weight, bias)
+
+
+def _layer(stride: Stride | None) -> Layer:
+    return functional.linear if stride is None else partial(functional.conv2d, stride=stride)
 
 
 class _LayerElu(torch.autograd.Function):
@@ -79,21 +85,25 @@ class _LayerElu(torch.autograd.Function):
         needs_x = ctx.needs_input_grad[0]
         inner = torch.ops.aten.elu_backward(gradient, 1.0, 1.0, 1.0, True, result)
         if ctx.stride is None:
-            return inner @ weight if needs_x else None, inner.t() @ x, inner.sum(0), None, None
+            # Transposed: with few inputs, the other way round takes ten times as long.
+            return inner @ weight if needs_x else None, (x.t() @ inner).t(), inner.sum(0), None, None
         by_x, by_weight, by_bias = torch.ops.aten.convolution_backward(
             inner, x, weight, [len(weight)], ctx.stride, [0, 0], [1, 1], False, [0, 0], 1, [needs_x, True, True]
         )
         return by_x, by_weight, by_bias, None, None
 
 
-def _kernel(stride: Stride | None, layer: Layer, *example: Tensor) -> Layer | None:
-    """The fused kernel for inputs of this shape, if there is one."""
-    x, weight, _ = example
+# hot path
+def _kernel(stride: Stride | None, x: Tensor, weight: Tensor, bias: Tensor) -> Layer | None:
+    """The fused kernel for inputs of this kind, if there is one."""
     key = stride, x.dtype, x.shape, x.stride(), weight.shape, weight.stride()
-    if key not in _kernels and len(_kernels) < _MAX_KERNELS:
-        with _compiling:
-            if key not in _kernels:
-                _kernels[key] = _compile(layer, example)
+    try:
+        return _kernels[key]
+    except KeyError:
+        pass
+    with _compiling:
+        if key not in _kernels and len(_kernels) < _MAX_KERNELS:
+            _kernels[key] = _compile(_layer(stride), (x.detach(), weight.detach(), bias.detach()))
     return _kernels.get(key)
 
 
