@@ -149,7 +149,7 @@ def _cartpole(python: str, device: str) -> Case:
                 "--recurrence=1",
                 "--batch_size=4096",
             ),
-            (_ours(2, 64), _ours(2, 32), _ours(2, 128), _ours(2, 64, splits=2)),
+            (_ours(2, 256), _ours(2, 64), _ours(2, 128), _ours(2, 512), _ours(2, 64, splits=2)),
         ),
         peers=(
             _sample_factory2(
@@ -166,6 +166,7 @@ def _cartpole(python: str, device: str) -> Case:
                 ),
                 (
                     _sf2(2, 64, splits=1, batched=True),
+                    _sf2(2, 256, splits=1, batched=True),
                     _sf2(2, 64, splits=1),
                     _sf2(2, 128, splits=1, batched=True),
                     _sf2(1, 128, splits=1, batched=True),

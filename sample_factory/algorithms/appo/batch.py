@@ -60,7 +60,8 @@ class Batcher:
         Args:
             num_rows: trajectories of an iteration.
             double: have memory for two batches, so that one can be filled while the other is used.
-            release_early: give blocks back when copied; otherwise when `release` is called, after the update.
+            release_early: give blocks back when copied; otherwise after the update, once no other block is READY: then
+                all of them are sampled into at a time and nobody else wants the cores, which is what taking turns is.
             on_release: told the block that was given back.
         """
         self._ledger, self._blocks, self._policy = ledger, blocks, policy
@@ -70,7 +71,8 @@ class Batcher:
         self._spare = _allocate(schema, num_rows, device) if double else self._batch
         self._filled = 0
         self._current: tuple[int, np.ndarray] | None = None  # block being copied and its rows still to copy
-        self._copied: list[int] = []
+        self._copied: list[int] = []  # blocks of the batch that is being collected
+        self._used: list[int] = []  # blocks of earlier batches
         self.frames = 0
         """Simulator frames collected for this policy since the caller last took them."""
         self.samples = 0
@@ -99,20 +101,25 @@ class Batcher:
         """Start the next batch: the last one is used up, or with double memory, may now be used."""
         self._filled = 0
         self._batch, self._spare = self._spare, self._batch
-        self._give_back_copied()
+        self._used += self._copied
+        self._copied.clear()
+        if not self._ledger.ready(self._policy):
+            self._give_back(self._used)
 
     def forget(self) -> None:
         """Drop everything collected so far, without giving anything back."""
         self._filled, self._current = 0, None
         self._copied.clear()
+        self._used.clear()
         self.frames = self.samples = 0
 
     def _take_block(self, version: int) -> bool:
         ready = self._ledger.ready(self._policy)
         if not ready:
+            self._give_back(self._used)
             # Rows that were left out are missing from the batch: without blocks nobody could bring others.
             if self._copied and self._ledger.is_exhausted():
-                self._give_back_copied()
+                self._give_back(self._copied)
             return False
         index = ready[0]
         self._ledger.start_learning(index, self._policy)
@@ -142,10 +149,9 @@ class Batcher:
             self._current = (index, later)
             return
         self._current = None
+        self._copied.append(index)
         if self._release_early:
-            self._give_back(index)
-        else:
-            self._copied.append(index)
+            self._give_back(self._copied)
 
     def _copy_rows(self, block: Block, rows: np.ndarray) -> None:
         batch = self._batch
@@ -161,14 +167,11 @@ class Batcher:
         batch.own[:, target].copy_(torch.from_numpy(block.policy_ids[:, source] == self._policy))
         self._filled += len(rows)
 
-    def _give_back_copied(self) -> None:
-        for block in self._copied:
-            self._give_back(block)
-        self._copied.clear()
-
-    def _give_back(self, block: int) -> None:
-        self._ledger.release(block, self._policy)
-        self._on_release(block)
+    def _give_back(self, blocks: list[int]) -> None:
+        for block in blocks:
+            self._ledger.release(block, self._policy)
+            self._on_release(block)
+        blocks.clear()
 
 
 def _allocate(schema: BlockSchema, rows: int, device: torch.device) -> Batch:
