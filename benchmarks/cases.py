@@ -134,7 +134,8 @@ def _doom(python: str, device: str) -> Case:
 def _cartpole(python: str, device: str) -> Case:
     return Case(
         name="cartpole",
-        what="Gymnasium CartPole-v1, no frameskip; MLP 512x512, no RNN; rollout 32, batch 4096",
+        what="Gymnasium CartPole-v1, single environments or Gymnasium's own batch, whichever is faster, no frameskip; "
+        "MLP 512x512, no RNN; rollout 32, batch 4096",
         ours=_our_engine(
             python,
             device,
@@ -167,6 +168,9 @@ def _cartpole(python: str, device: str) -> Case:
                 (
                     _sf2(2, 64, splits=1, batched=True),
                     _sf2(2, 256, splits=1, batched=True),
+                    _sf2_native_batch(2, 64),
+                    _sf2_native_batch(2, 256),
+                    _sf2_native_batch(1, 512),
                     _sf2(2, 64, splits=1),
                     _sf2(2, 128, splits=1, batched=True),
                     _sf2(1, 128, splits=1, batched=True),
@@ -251,3 +255,9 @@ def _sf2(
         notes.append("free threads")
     environ = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     return Setting(", ".join(notes), tuple(flags), environ)
+
+
+def _sf2_native_batch(workers: int, rows: int) -> Setting:
+    """Gymnasium's own vector environment instead of a list of single ones, which ours uses where there is one."""
+    base = _sf2(workers, 1, splits=1, batched=True)
+    return Setting(f"{workers}x{rows} native batch", (*base.flags, f"--env=batch{rows}_CartPole-v1"), base.environ)

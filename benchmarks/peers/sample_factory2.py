@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 from sample_factory.cfg.arguments import parse_full_cfg, parse_sf_args
 from sample_factory.envs.env_utils import register_env
 from sample_factory.train import run_rl
@@ -33,8 +34,40 @@ def make_gymnasium(
     return gym.make(spec, render_mode=render_mode)
 
 
+class NativeBatch(gym.Env):
+    """Gymnasium's own vector environment as one environment with an agent a row; for `--batched_sampling=True`."""
+
+    is_multiagent = True
+
+    def __init__(self, gym_id: str, num_rows: int) -> None:
+        self._rows = gym.make_vec(gym_id, num_rows, vectorization_mode="custom")
+        self.num_agents = num_rows
+        self.observation_space = self._rows.single_observation_space
+        self.action_space = self._rows.single_action_space
+        self.render_mode = None
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, list[dict[str, Any]]]:
+        """First observations [rows, ...]; infos are a list as in every environment with several agents."""
+        return self._rows.reset(seed=seed)[0], [{} for _ in range(self.num_agents)]
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, list[dict[str, Any]]]:
+        """One step of all rows; episodes that have ended are reset."""
+        observations, rewards, terminated, truncated, _ = self._rows.step(np.asarray(actions).reshape(-1))
+        return observations, rewards, terminated, truncated, [{} for _ in range(self.num_agents)]
+
+
+def make_native_batch(
+    full_env_name: str, cfg: Any = None, env_config: Any = None, render_mode: str | None = None
+) -> gym.Env:
+    """`batch<rows>_<id>`: all environments of a worker at once."""
+    rows, gym_id = full_env_name.removeprefix("batch").split("_", 1)
+    return NativeBatch(gym_id, int(rows))
+
+
 def main() -> int:
     """Train until stopped."""
+    for rows in (64, 128, 256, 512):
+        register_env(f"batch{rows}_CartPole-v1", make_native_batch)
     register_env("doom_benchmark_shipped", make_doom)
     register_env("CartPole-v1", make_gymnasium)
     parser, _ = parse_sf_args()

@@ -85,8 +85,10 @@ class _LayerElu(torch.autograd.Function):
         needs_x = ctx.needs_input_grad[0]
         inner = torch.ops.aten.elu_backward(gradient, 1.0, 1.0, 1.0, True, result)
         if ctx.stride is None:
-            # Transposed: with few inputs, the other way round takes ten times as long.
-            return inner @ weight if needs_x else None, (x.t() @ inner).t(), inner.sum(0), None, None
+            # With few inputs, the usual way round takes ten times as long.
+            is_narrow = x.shape[1] < 64
+            by_weight = (x.t() @ inner).t().contiguous() if is_narrow else inner.t() @ x
+            return inner @ weight if needs_x else None, by_weight, inner.sum(0), None, None
         by_x, by_weight, by_bias = torch.ops.aten.convolution_backward(
             inner, x, weight, [len(weight)], ctx.stride, [0, 0], [1, 1], False, [0, 0], 1, [needs_x, True, True]
         )
