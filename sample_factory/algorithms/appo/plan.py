@@ -35,7 +35,10 @@ class Plan:
     inline: bool
     """Rollout workers act for their own rows; otherwise policy workers do."""
     alternate: bool
-    """Blocks come back after the update, so sampling and learning take turns; otherwise as soon as they are copied."""
+    """Sampling and learning take turns: blocks come back when all that are READY have been trained on.
+
+    Otherwise they come back as soon as they are copied.
+    """
     num_workers: int
     groups_per_worker: int
     envs_per_group: int
