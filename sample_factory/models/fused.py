@@ -61,7 +61,8 @@ def _activated(
         return activation(_layer(stride)(x, weight, bias))  # type: ignore[no-any-return]
     if torch.is_grad_enabled():
         return _LayerElu.apply(x, weight, bias, kernel, stride)  # type: ignore[no-any-return, no-untyped-call]
-    return kernel(x, weight, bias)
+    # The kernel is made for inputs without gradients; for others TorchScript would start anew, with other roundings.
+    return kernel(*(tensor.detach() if tensor.requires_grad else tensor for tensor in (x, weight, bias)))
 
 
 def _layer(stride: Stride | None) -> Layer:

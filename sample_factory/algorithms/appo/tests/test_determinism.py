@@ -18,6 +18,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "rnn": {"use_rnn": True},
     "policy_workers": {"inference": "policy_workers", "policy_workers_per_policy": 2},
     "rnn_policy_workers": {"inference": "policy_workers", "use_rnn": True, "rnn_type": "lstm"},
+    # Wide enough for fused kernels, with evaluations that need no gradient (GAE) between those that do.
+    "fused": {"hidden_size": 4096, "with_vtrace": False, "recurrence": 1},
     "uneven": {"num_envs_per_worker": 3, "worker_num_splits": 1, "decorrelate_envs_on_one_worker": True},
     "everything": {
         "normalize_input": True,
