@@ -166,10 +166,10 @@ def _cartpole(python: str, device: str) -> Case:
                     "--batch_size=4096",
                 ),
                 (
-                    _sf2(2, 64, splits=1, batched=True),
-                    _sf2(2, 256, splits=1, batched=True),
                     _sf2_native_batch(2, 64),
                     _sf2_native_batch(2, 256),
+                    _sf2(2, 64, splits=1, batched=True),
+                    _sf2(2, 256, splits=1, batched=True),
                     _sf2_native_batch(1, 512),
                     _sf2(2, 64, splits=1),
                     _sf2(2, 128, splits=1, batched=True),
