@@ -18,6 +18,8 @@ class EnvConfig:
     """Number of last frames stacked into one observation, where the family stacks frames (Atari)."""
     pixel_format: Literal["CHW", "HWC"] = "CHW"
     """Axis order of images that environments declare: channels first or last."""
+    env_backend: Literal["auto", "gymnasium", "envpool"] = "auto"
+    """Who simulates, where a family has the choice: the package that Gymnasium uses, or EnvPool's batches in C++."""
 
     def __post_init__(self) -> None:
         check_choices(self)

@@ -120,4 +120,5 @@ FAMILY = EnvFamily(
     defaults=_VECTOR_DEFAULTS,
     names=_names,
     defaults_for=defaults_for,
+    backends=("gymnasium",),
 )

@@ -41,6 +41,8 @@ class EnvFamily:
     cleanup: Callable[[], None] | None = None
     """Removes what killed environments of this family left on the machine. Called in the main process after the death
     of a rollout worker and at the start and the end of a run, so it must be quick and must not load the simulator."""
+    backends: tuple[str, ...] = ()
+    """Values of `--env_backend` that the family knows besides "auto"."""
     frame_by_frame: bool = False
     """Whether holding an action for n steps with `--env_frameskip=1` is the same game, and gives the same observation
     at the end, as one step with `--env_frameskip=n`: then evaluation shows every frame."""
@@ -53,8 +55,9 @@ class EnvFamily:
 class EnvConfig(dict[str, Any]):
     """What a factory is told about the place of its environment, as keys and as attributes.
 
-    `worker_index`, `vector_index` (number within the group), `env_id` (unique in the run) and `num_envs`: how many
-    environments the group has, all of which a factory of natively batched environments makes at once.
+    `worker_index`, `vector_index` (number within the group), `env_id` (unique in the run), `num_envs`: how many
+    environments the group has, all of which a factory of natively batched environments makes at once, and
+    `is_training`: False where a policy is evaluated, so that rules which only help learning can be left out.
     """
 
     def __getattr__(self, name: str) -> Any:
@@ -78,6 +81,7 @@ class _BuiltIn:
 
 _BUILT_IN = {
     "doom_": _BuiltIn("sample_factory.envs.doom.family:FAMILY", extra="vizdoom"),
+    "envpool_": _BuiltIn("sample_factory.envs.envpool_family:FAMILY", extra="envpool"),
     "gym_": _BuiltIn("sample_factory.envs.gymnasium_family:FAMILY"),
     "tmaze_": _BuiltIn("sample_factory.envs.tmaze:FAMILY"),
 }
@@ -130,6 +134,7 @@ def create_env(
         ValueError: as `resolve`, or what the family has to say about the name and the options.
     """
     family = resolve(full_env_name)
+    _check_backend(full_env_name, family, getattr(cfg, "env_backend", "auto"))
     arguments: dict[str, Any] = {"render_mode": render_mode} if _takes_render_mode(family.make) else {}
     if render_mode is not None and not arguments:
         raise ValueError(f"the function that makes {full_env_name!r} takes no render_mode, so it cannot be shown")
@@ -140,7 +145,12 @@ def create_env(
 
 
 def make_batched(
-    full_env_name: str, cfg: Any, num_envs: int, worker_index: int = 0, first_env_id: int = 0
+    full_env_name: str,
+    cfg: Any,
+    num_envs: int,
+    worker_index: int = 0,
+    first_env_id: int = 0,
+    is_training: bool = True,
 ) -> BatchedEnv:
     """Make the environments of one group; environment i of the group is number `first_env_id` + i of the run.
 
@@ -149,7 +159,13 @@ def make_batched(
     """
 
     def make(i: int) -> Any:
-        place = EnvConfig(worker_index=worker_index, vector_index=i, env_id=first_env_id + i, num_envs=num_envs)
+        place = EnvConfig(
+            worker_index=worker_index,
+            vector_index=i,
+            env_id=first_env_id + i,
+            num_envs=num_envs,
+            is_training=is_training,
+        )
         return create_env(full_env_name, cfg, place)
 
     return batch_envs(full_env_name, make, num_envs)
@@ -205,6 +221,13 @@ def _takes_render_mode(make: MakeEnv) -> bool:
     except (TypeError, ValueError):
         return False
     return "render_mode" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def _check_backend(full_env_name: str, family: EnvFamily, backend: str) -> None:
+    if backend == "auto" or backend in family.backends:
+        return
+    choice = f"use {' or '.join(('auto', *family.backends))}" if family.backends else "it has only one"
+    raise ValueError(f"--env_backend={backend} is not available for --env={full_env_name}; {choice}")
 
 
 def _missing_package(full_env_name: str, error: ModuleNotFoundError, extra: str | None) -> ValueError:

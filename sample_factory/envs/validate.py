@@ -57,7 +57,9 @@ def describe(full_env_name: str, cfg: Any) -> EnvDescription:
     Raises:
         ValueError: in one line, what is wrong with the environment.
     """
-    env = create_env(full_env_name, cfg, EnvConfig(worker_index=0, vector_index=0, env_id=0, num_envs=1))
+    env = create_env(
+        full_env_name, cfg, EnvConfig(worker_index=0, vector_index=0, env_id=0, num_envs=1, is_training=True)
+    )
     try:
         return _describe(full_env_name, env)
     finally:

@@ -35,6 +35,7 @@ class VectorEnvAdapter:
         self.num_rows = env.num_envs
         self.env = env
         self._same_step = mode == AutoresetMode.SAME_STEP
+        self._frames_per_step = int(getattr(env, "frames_per_step", 1))
         self._writer = ObservationWriter(env.single_observation_space)
         self.keys = self._writer.keys
         self.actions = action_layout(env.single_action_space)
@@ -55,11 +56,11 @@ class VectorEnvAdapter:
         if self._same_step:
             result.resets[:] = terminated | truncated
             result.valid[:] = ~truncated | terminated
-            result.frames[:] = _frames(infos, self.num_rows)
+            result.frames[:] = self._frames(infos)
         else:
             result.resets[:] = self._ended
             result.valid[:] = ~self._ended
-            result.frames[:] = _frames(infos, self.num_rows) * result.valid
+            result.frames[:] = self._frames(infos) * result.valid
         result.terminated[:], result.truncated[:] = terminated, truncated
         result.rewards[:] = np.where(result.valid, rewards, 0)
         np.logical_or(result.terminated, result.truncated, out=self._ended)
@@ -86,12 +87,11 @@ class VectorEnvAdapter:
         into: Any = create_empty_array(single, len(members))
         return concatenate(single, members, into)
 
-
-def _frames(infos: Mapping[str, Any], num_rows: int) -> np.ndarray:
-    if "num_frames" not in infos:
-        return np.ones(num_rows, np.int32)
-    given = infos.get("_num_frames", np.ones(num_rows, np.bool_))
-    return np.where(given, infos["num_frames"], 1).astype(np.int32)
+    def _frames(self, infos: Mapping[str, Any]) -> Any:
+        if "num_frames" not in infos:
+            return self._frames_per_step
+        given = infos.get("_num_frames", np.ones(self.num_rows, np.bool_))
+        return np.where(given, infos["num_frames"], self._frames_per_step)
 
 
 def _row_info(infos: Mapping[str, Any], row: int) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def _watch(config: Config, folder: Path, checkpoint: Checkpoint, seed: int, stop
 def _sample(config: Config, folder: Path, checkpoint: Checkpoint, seed: int, stopping: Callable[[], bool]) -> float:
     num_episodes, sampling = config.evaluation.sample_env_episodes, config.sampling
     num_envs = min(sampling.num_workers * sampling.num_envs_per_worker, num_episodes)
-    env = registry.make_batched(config.run.env, namespace(config), num_envs)
+    env = registry.make_batched(config.run.env, namespace(config), num_envs, is_training=False)
     try:
         limit_threads(_threads(env), with_torch=True)
         policy = make_trained_policy(config, checkpoint, env.keys, env.actions, env.num_rows, seed)

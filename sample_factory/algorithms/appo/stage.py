@@ -74,7 +74,9 @@ class Stage:
     def _make(self, _: int) -> Any:
         """Called again when the environment has failed."""
         # Without a place the factory makes one environment to look at, not a native batch.
-        place = EnvConfig(worker_index=0, vector_index=0, env_id=0, num_envs=1) if self._render_mode is None else None
+        place = None
+        if self._render_mode is None:
+            place = EnvConfig(worker_index=0, vector_index=0, env_id=0, num_envs=1, is_training=False)
         env = create_env(self._name, self._options, place, self._render_mode)
         if self._render_mode is not None and not _can_render(env, self._render_mode):
             env.close()

@@ -124,6 +124,7 @@ ESTABLISHED_DEFAULTS = {
 }
 
 NEW_DEFAULTS = {
+    "env_backend": "auto",
     "restart_behavior": "resume",
     "serial_mode": False,
     "inference": "auto",

@@ -71,7 +71,8 @@ def test_factories_learn_their_place_and_need_no_render_mode():
     batched: Any = make_batched("my_env", CFG, 2, worker_index=3, first_env_id=10)
     name, cfg, config = batched.envs[1].made_with
     assert (name, cfg) == ("my_env", CFG)
-    assert config == {"worker_index": 3, "vector_index": 1, "env_id": 11, "num_envs": 2} and config.env_id == 11
+    assert config == {"worker_index": 3, "vector_index": 1, "env_id": 11, "num_envs": 2, "is_training": True}
+    assert config.env_id == 11
     with pytest.raises(ValueError, match="render_mode"):
         create_env("my_env", CFG, None, "human")
 

@@ -1,0 +1,59 @@
+"""The `envpool_` family: any single-player task of EnvPool, `envpool_<id>`. Knows no particular task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sample_factory.envs.envpool_vector import EnvPoolVector, default_config, make_spec, quietly
+from sample_factory.envs.gymnasium_family import GymnasiumOptions, parse_env_kwargs
+from sample_factory.envs.registry import EnvFamily
+from sample_factory.rl.spaces import observation_keys
+
+PREFIX = "envpool_"
+_VECTOR_DEFAULTS = {"encoder_type": "mlp", "encoder_subtype": "mlp_mujoco"}
+
+
+def make_envpool(full_env_name: str, cfg: Any, env_config: Mapping[str, Any] | None) -> EnvPoolVector:
+    """Make `envpool_<id>`: all environments of a group at once.
+
+    `--env_frameskip` becomes the setting `frame_skip`, for tasks that have it, and each step then counts as so many
+    frames; otherwise a step is one frame.
+    """
+    task_id = full_env_name.removeprefix(PREFIX)
+    config = parse_env_kwargs(getattr(cfg, "env_kwargs", "{}"))
+    skip = getattr(cfg, "env_frameskip", None)
+    if skip is not None:
+        if "frame_skip" in default_config(make_spec(task_id)):
+            config["frame_skip"] = skip
+        elif skip != 1:
+            raise ValueError(f"--env_frameskip={skip} is not available for --env={full_env_name}")
+    num_envs = env_config["num_envs"] if env_config is not None else 1
+    return EnvPoolVector(task_id, num_envs, config, frames_per_step=skip or 1)
+
+
+def defaults_for(full_env_name: str) -> dict[str, Any]:
+    """A perceptron for vectors; nothing for tasks with images, or that cannot be made without more options."""
+    try:
+        spec = make_spec(full_env_name.removeprefix(PREFIX))
+        keys = observation_keys(quietly(lambda: spec.gymnasium_observation_space))
+    except Exception:  # whatever is wrong is reported when the environment is really made
+        return dict(_VECTOR_DEFAULTS)
+    return {} if any(key.kind == "image" for key in keys.values()) else dict(_VECTOR_DEFAULTS)
+
+
+def _names() -> list[str]:
+    import envpool
+
+    return [PREFIX + task_id for task_id in envpool.list_all_envs()]
+
+
+FAMILY = EnvFamily(
+    PREFIX,
+    make_envpool,
+    options=GymnasiumOptions,
+    extra="envpool",
+    names=_names,
+    defaults_for=defaults_for,
+    backends=("envpool",),
+)
