@@ -80,10 +80,13 @@ class _BuiltIn:
 
 
 _BUILT_IN = {
+    "bandit_": _BuiltIn("sample_factory.envs.small.bandit:FAMILY"),
     "doom_": _BuiltIn("sample_factory.envs.doom.family:FAMILY", extra="vizdoom"),
     "envpool_": _BuiltIn("sample_factory.envs.envpool_family:FAMILY", extra="envpool"),
     "gym_": _BuiltIn("sample_factory.envs.gymnasium_family:FAMILY"),
-    "tmaze_": _BuiltIn("sample_factory.envs.tmaze:FAMILY"),
+    "meeting_": _BuiltIn("sample_factory.envs.small.meeting:FAMILY"),
+    "recall_": _BuiltIn("sample_factory.envs.small.recall:FAMILY"),
+    "tmaze_": _BuiltIn("sample_factory.envs.small.tmaze:FAMILY"),
 }
 _registered: dict[str, EnvFamily] = {}
 

@@ -15,8 +15,8 @@ from sample_factory.envs import registry
 from sample_factory.envs.gymnasium_list import GymnasiumList
 from sample_factory.envs.multi_agent import MultiAgentList
 from sample_factory.envs.registry import EnvFamily, create_env, make_batched, register_env, resolve, restore, snapshot
+from sample_factory.envs.small.tmaze import TMaze
 from sample_factory.envs.tests.envs_for_tests import Counting, Duel, Nested
-from sample_factory.envs.tmaze import TMaze
 from sample_factory.envs.vector_env import VectorEnvAdapter
 
 CFG = SimpleNamespace()
@@ -127,7 +127,8 @@ def test_missing_package_names_the_command(monkeypatch):
 
 
 def test_workers_do_not_load_torch():
-    code = "import sys, sample_factory.envs.validate, sample_factory.envs.tmaze, sample_factory.envs.gymnasium_family"
+    modules = ("validate", "small.tmaze", "gymnasium_family", "envpool_family")
+    code = f"import sys, {', '.join(f'sample_factory.envs.{module}' for module in modules)}"
     subprocess.run([sys.executable, "-c", f"{code}; assert 'torch' not in sys.modules"], check=True)
 
 

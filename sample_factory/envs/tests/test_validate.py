@@ -36,6 +36,8 @@ def describe_env(make):
         "gym_Taxi-v4",
         "gym_FrozenLake-v1",
         "gym_Acrobot-v1",
+        "bandit_3",
+        "recall_2",
         "tmaze_5",
     ],
 )
@@ -46,6 +48,7 @@ def test_sound_environments_pass(name):
 
 def test_agents_and_nested_spaces_are_described():
     assert describe_env(Duel).num_agents == 2
+    assert describe("meeting_3", CFG).num_agents == 2
     description = describe_env(Nested)
     assert set(description.keys) == {"camera", "sensors/speed", "level", "counts", "flags"}
     vector = describe_env(lambda: gym.vector.SyncVectorEnv([Nested]))

@@ -9,7 +9,7 @@ import pytest
 from sample_factory.algorithms.appo.options import parse_evaluation_options
 from sample_factory.algorithms.appo.trained_policy import load_checkpoint, make_trained_policy, with_means
 from sample_factory.config.experiment import experiment_dir
-from sample_factory.envs.tmaze import ACTION_SPACE, OBSERVATION_SPACE
+from sample_factory.envs.small.tmaze import ACTION_SPACE, OBSERVATION_SPACE
 from sample_factory.rl.spaces import action_layout, observation_keys
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 
-from sample_factory.envs.registry import create_env, make_batched
+from sample_factory.envs.registry import make_batched
+from sample_factory.envs.small.tmaze import FORWARD, LEFT, RIGHT
 from sample_factory.envs.tests.envs_for_tests import Runner
-from sample_factory.envs.tmaze import FORWARD, LEFT, RIGHT, TMazeEnv
 
 CFG = SimpleNamespace()
 
@@ -87,20 +85,3 @@ def test_the_step_after_a_choice_only_resets():
         and episodes == []
         and out["obs"][0, :2].sum() == 1
     )
-
-
-def test_the_single_environment_is_a_gymnasium_environment():
-    env = create_env("tmaze_2", CFG, None, "ansi")
-    assert isinstance(env, TMazeEnv) and isinstance(env, gym.Env)
-    observation, _ = env.reset(seed=1)
-    assert "goal" in str(env.render())
-    goal = RIGHT if observation[1] else LEFT
-    outcomes = [env.step(action) for action in (FORWARD, FORWARD, goal)]
-    assert [outcome[1:4] for outcome in outcomes] == [(0.0, False, False), (0.0, False, False), (4.0, True, False)]
-    check_env(TMazeEnv(2), skip_render_check=True)
-
-
-@pytest.mark.parametrize("name", ["tmaze_", "tmaze_0", "tmaze_ten"])
-def test_a_wrong_length_is_refused(name):
-    with pytest.raises(ValueError, match="tmaze_10"):
-        create_env(name, CFG)

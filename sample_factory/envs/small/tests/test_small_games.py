@@ -1,0 +1,101 @@
+"""What holds for all small games: the contract, seeds, one game to look at, names. Knows no rules."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from sample_factory.envs.registry import create_env, make_batched
+from sample_factory.envs.small.tmaze import FORWARD, LEFT, RIGHT
+from sample_factory.envs.tests.envs_for_tests import Runner
+
+CFG = SimpleNamespace()
+NAMES = ("bandit_3", "meeting_3", "recall_2", "tmaze_2")
+
+
+def play(name, seed, num_envs=6, steps=60):
+    """Observations and results of random play, which is the same for equal seeds."""
+    runner = Runner(make_batched(name, CFG, num_envs))
+    rng = np.random.default_rng(5)
+    seen, results = [runner.reset(seed)["obs"]], []
+    for _ in range(steps):
+        actions = rng.integers(runner.env.actions.parts[0].size, size=runner.env.num_rows)
+        out, result, episodes = runner.step(actions)
+        assert [e.row for e in episodes] == np.flatnonzero(result.terminated | result.truncated).tolist()
+        seen.append(out["obs"])
+        results.append(result)
+    return np.array(seen), results
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_step_after_an_end_only_resets(name):
+    seen, results = play(name, seed=0)
+    ended = np.zeros(seen.shape[1], bool)
+    for result in results:
+        np.testing.assert_array_equal(result.resets, ended)
+        np.testing.assert_array_equal(result.valid, ~ended)
+        np.testing.assert_array_equal(result.frames, ~ended)
+        assert not result.rewards[ended].any() and not (result.terminated & result.truncated).any()
+        ended = result.terminated | result.truncated
+    assert sum(result.resets.sum() for result in results) > 6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_seed_gives_the_same_episodes_again(name):
+    (seen, results), (again, results_again) = play(name, seed=1), play(name, seed=1)
+    np.testing.assert_array_equal(seen, again)
+    np.testing.assert_array_equal(results, results_again)
+    other_seen, other_results = play(name, seed=2)
+    rewards, other_rewards = ([result.rewards for result in r] for r in (results, other_results))
+    assert not (np.array_equal(seen, other_seen) and np.array_equal(rewards, other_rewards))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_observations_are_those_that_are_declared(name):
+    space = make_batched(name, CFG, 1).observation_space
+    assert all(observation in space for observation in play(name, seed=0)[0].reshape(-1, *space.shape))
+
+
+@pytest.mark.parametrize("name", ["bandit_3", "recall_2", "tmaze_2"])
+def test_one_game_is_a_gymnasium_environment(name):
+    env = create_env(name, CFG, None)
+    assert isinstance(env, gym.Env)
+    check_env(env, skip_render_check=True)
+
+
+def test_one_game_can_be_looked_at():
+    env = create_env("tmaze_2", CFG, None, "ansi")
+    observation, _ = env.reset(seed=1)
+    goal = RIGHT if observation[1] else LEFT
+    assert env.render() == f"corridor, goal {'right' if goal == RIGHT else 'left'}"
+    outcomes = [env.step(action) for action in (FORWARD, FORWARD, goal)]
+    assert [outcome[1:4] for outcome in outcomes] == [(0.0, False, False), (0.0, False, False), (4.0, True, False)]
+
+
+def test_one_game_for_two_can_be_looked_at():
+    runner = Runner(create_env("meeting_2", CFG, None, "ansi"))
+    out = runner.reset(seed=0)["obs"]
+    lines = runner.env.render().splitlines()
+    for agent, (column, row) in enumerate(out[:, :2].astype(int).tolist()):
+        assert lines[row][column] == str(agent)
+    assert sorted("".join(lines)) == [".", ".", "0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [
+        ("tmaze_", "tmaze_<number from 1>, such as tmaze_10"),
+        ("tmaze_0", "tmaze_<number from 1>"),
+        ("tmaze_ten", "tmaze_<number from 1>, such as tmaze_10"),
+        ("bandit_1", "bandit_<number from 2>, such as bandit_4"),
+        ("meeting_1", "meeting_<number from 2>"),
+        ("recall_0", "recall_<number from 1>"),
+    ],
+)
+def test_a_wrong_size_is_refused(name, use):
+    with pytest.raises(ValueError, match=f"unknown environment '{name}'; use {use}"):
+        create_env(name, CFG)
