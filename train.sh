@@ -13,6 +13,7 @@ extra_for_env() {
         mujoco_*) echo mujoco ;;
         minigrid_* | MiniGrid-* | BabyAI-*) echo minigrid ;;
         envpool_*) echo envpool ;;
+        procgen_*) echo procgen ;;
         pettingzoo_*) echo pettingzoo ;;
     esac
 }

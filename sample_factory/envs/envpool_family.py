@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sample_factory.envs.envpool_vector import EnvPoolVector, default_config, make_spec, quietly
+from sample_factory.envs.envpool_vector import EnvPoolVector, default_config, import_envpool, make_spec, quietly
 from sample_factory.envs.gymnasium_family import GymnasiumOptions, parse_env_kwargs
 from sample_factory.envs.registry import EnvFamily
 from sample_factory.rl.spaces import observation_keys
@@ -14,7 +14,9 @@ PREFIX = "envpool_"
 _VECTOR_DEFAULTS = {"encoder_type": "mlp", "encoder_subtype": "mlp_mujoco"}
 
 
-def make_envpool(full_env_name: str, cfg: Any, env_config: Mapping[str, Any] | None) -> EnvPoolVector:
+def make_envpool(
+    full_env_name: str, cfg: Any, env_config: Mapping[str, Any] | None, render_mode: str | None = None
+) -> EnvPoolVector:
     """Make `envpool_<id>`: all environments of a group at once.
 
     `--env_frameskip` becomes the setting `frame_skip`, for tasks that have it, and each step then counts as so many
@@ -29,7 +31,8 @@ def make_envpool(full_env_name: str, cfg: Any, env_config: Mapping[str, Any] | N
         elif skip != 1:
             raise ValueError(f"--env_frameskip={skip} is not available for --env={full_env_name}")
     num_envs = env_config["num_envs"] if env_config is not None else 1
-    return EnvPoolVector(task_id, num_envs, config, frames_per_step=skip or 1)
+    shown = {} if render_mode is None else {"render_mode": render_mode}
+    return EnvPoolVector(task_id, num_envs, config, frames_per_step=skip or 1, render_config=shown)
 
 
 def defaults_for(full_env_name: str) -> dict[str, Any]:
@@ -43,9 +46,7 @@ def defaults_for(full_env_name: str) -> dict[str, Any]:
 
 
 def _names() -> list[str]:
-    import envpool
-
-    return [PREFIX + task_id for task_id in envpool.list_all_envs()]
+    return [PREFIX + task_id for task_id in import_envpool().list_all_envs()]
 
 
 FAMILY = EnvFamily(

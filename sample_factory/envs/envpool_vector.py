@@ -15,6 +15,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from sample_factory.envs.qt_libraries import load_qt
 from sample_factory.envs.registry import unknown_name
 from sample_factory.envs.seeding import env_seed
 
@@ -25,13 +26,21 @@ _USELESS_INFOS = ("players", "env_id")
 class EnvPoolVector(gym.vector.VectorEnv[Any, Any, Any]):
     """`num_envs` environments `task_id` of EnvPool with next-step autoreset.
 
-    `config` are EnvPool's own settings of the task. Environment i is seeded with seed + i.
+    Environment i is seeded with seed + i.
+
+    Args:
+        task_id: EnvPool's name of the task.
+        num_envs: how many.
+        config: EnvPool's own settings of the task.
+        frames_per_step: what a step counts.
+        single_observation_space: the declared observations, if they are others than EnvPool's.
+        render_config: with `render_mode` and what else EnvPool wants to know to make pictures of environment 0.
 
     Raises:
         ValueError: EnvPool has no such task, refuses the settings, or the task has several players.
     """
 
-    metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
+    metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": ["rgb_array"]}  # noqa: RUF012
 
     def __init__(
         self,
@@ -40,11 +49,13 @@ class EnvPoolVector(gym.vector.VectorEnv[Any, Any, Any]):
         config: Mapping[str, Any] | None = None,
         frames_per_step: int = 1,
         single_observation_space: gym.Space[Any] | None = None,
+        render_config: Mapping[str, Any] | None = None,
     ) -> None:
         self.num_envs = num_envs
         self.frames_per_step = frames_per_step
         self._task_id = task_id
         self._config = dict(config or {})
+        self._render_config = dict(render_config or {})
         spec = make_spec(task_id, self._config)
         self.single_observation_space = single_observation_space or quietly(lambda: spec.gymnasium_observation_space)
         self.single_action_space = quietly(lambda: spec.gymnasium_action_space)
@@ -54,15 +65,19 @@ class EnvPoolVector(gym.vector.VectorEnv[Any, Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         """Make the batch anew, with this seed, and start an episode in every environment."""
-        import envpool
-
+        envpool = import_envpool()
         self.close()
         if seed is None:
             seed = int(np.random.default_rng().integers(2**31))
         seeds = [env_seed(seed, i) for i in range(self.num_envs)]
         self._pool = quietly(
             lambda: envpool.make_gymnasium(
-                self._task_id, num_envs=self.num_envs, num_threads=1, env_seed=seeds, **self._config
+                self._task_id,
+                num_envs=self.num_envs,
+                num_threads=1,
+                env_seed=seeds,
+                **self._config,
+                **self._render_config,
             )
         )
         observations, infos = quietly(self._pool.reset)
@@ -74,6 +89,10 @@ class EnvPoolVector(gym.vector.VectorEnv[Any, Any, Any]):
         observations, rewards, terminated, truncated, infos = self._pool.step(actions)
         return observations, rewards, terminated, truncated, _useful(infos)
 
+    def render(self) -> tuple[np.ndarray, ...]:
+        """A picture of environment 0, uint8 [height, width, 3]."""
+        return tuple(self._pool.render())
+
     def close(self, **kwargs: Any) -> None:
         """End the batch's thread."""
         pool, self._pool = self._pool, None
@@ -81,18 +100,30 @@ class EnvPoolVector(gym.vector.VectorEnv[Any, Any, Any]):
             pool.close()
 
 
+def import_envpool() -> Any:
+    """The package, imported when its libraries can be found; it looks for them only once, whatever task is wanted."""
+    load_qt()
+    import envpool
+
+    return envpool
+
+
 def make_spec(task_id: str, config: Mapping[str, Any] | None = None) -> Any:
     """EnvPool's description of a task with these settings.
 
     Raises:
-        ValueError: there is no such task, the settings are refused, or the task has several players.
+        ValueError: there is no such task, the settings are refused, the task has several players, or libraries that it
+            needs are missing.
     """
-    import envpool
-
+    envpool = import_envpool()
     known = envpool.list_all_envs()
     if task_id not in known:
         raise ValueError(unknown_name(f"EnvPool has no environment {task_id!r}", task_id, known))
-    default = quietly(lambda: envpool.make_spec(task_id))
+    try:
+        default = quietly(lambda: envpool.make_spec(task_id))
+    except ImportError as error:
+        reason = (load_qt() if "Qt" in str(error) else None) or str(error)
+        raise ValueError(f"EnvPool's {task_id} cannot be used: {reason}") from error
     settings = default_config(default)
     for name in config or {}:
         if name not in settings:

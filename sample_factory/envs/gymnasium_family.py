@@ -43,6 +43,19 @@ def parse_env_kwargs(text: str) -> dict[str, Any]:
     return kwargs
 
 
+def refuse_frameskip(full_env_name: str, cfg: Any) -> None:
+    """For families that cannot skip frames.
+
+    Raises:
+        ValueError: they are asked to.
+    """
+    frameskip = getattr(cfg, "env_frameskip", None)
+    if frameskip not in (None, 1):
+        raise ValueError(
+            f"--env_frameskip={frameskip} is not available for --env={full_env_name}; use --env_kwargs if it has one"
+        )
+
+
 def make_gymnasium_env(
     full_env_name: str, cfg: Any, env_config: EnvConfig | None, render_mode: str | None = None
 ) -> gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]:
@@ -51,11 +64,7 @@ def make_gymnasium_env(
     Where Gymnasium itself has the environment as one that steps all rows at once (`CartPole-v1`: 0.6 instead of 5 us a
     step), the whole group is made of that, as `gymnasium.make_vec` would: the same rules, one random generator for all.
     """
-    frameskip = getattr(cfg, "env_frameskip", None)
-    if frameskip not in (None, 1):
-        raise ValueError(
-            f"--env_frameskip={frameskip} is not available for --env={full_env_name}; use --env_kwargs if it has one"
-        )
+    refuse_frameskip(full_env_name, cfg)
     kwargs = parse_env_kwargs(getattr(cfg, "env_kwargs", "{}"))
     spec = copy.copy(_find_spec(full_env_name))
     if render_mode is None and env_config is not None and env_config.num_envs > 1:

@@ -2,9 +2,12 @@
 
 The interface: attributes `num_agents` and `is_multiagent`, spaces of one agent, `reset` that returns a list of
 observations (or that and infos), `step(actions)` that returns lists (observations, rewards, dones, infos), or with
-terminated and truncated instead of dones. An agent whose episode has ended is reset by the environment itself within
-that step, so a truncated last step has lost its final observation and is marked invalid. An info with `is_active` False
-says that the agent did not take part in this step.
+terminated and truncated instead of dones. An info with `is_active` False says that the agent did not take part in this
+step.
+
+An agent whose episode has ended is reset by the environment itself within that step, so a truncated last step has lost
+its final observation and is marked invalid. An environment with the `autoreset_mode` NEXT_STEP in its metadata keeps
+it: it returns the final observation, and an info with `is_reset` at the later step that starts the next episode.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 
 from sample_factory.envs.actions import action_decoder
 from sample_factory.envs.contract import EpisodeInfo, StepArrays
@@ -47,6 +51,8 @@ class MultiAgentList:
         self.actions = action_layout(self.envs[0].action_space)
         self._decode = action_decoder(self.actions)
         self._frames = int(env_attribute(self.envs[0], "frames_per_step", 1))
+        mode = env_attribute(self.envs[0], "metadata", {}).get("autoreset_mode", AutoresetMode.SAME_STEP)
+        self._same_step = mode == AutoresetMode.SAME_STEP
         self._seed: int | None = None
         self._step_count = 0
 
@@ -97,9 +103,14 @@ class MultiAgentList:
         result.terminated[:] = [end for outcome in outcomes for end in outcome.terminated]
         result.truncated[:] = [end for outcome in outcomes for end in outcome.truncated]
         result.frames[:] = [info.get("num_frames", self._frames) for info in infos]
+        if self._same_step:
+            result.resets[:] = result.terminated | result.truncated
+            result.valid[:] = active & (result.terminated | ~result.truncated)
+        else:
+            result.resets[:] = [info.get("is_reset", False) for info in infos]
+            result.valid[:] = active & ~result.resets
+            active &= ~result.resets
         result.frames[~active] = 0
-        result.resets[:] = result.terminated | result.truncated
-        result.valid[:] = active & (result.terminated | ~result.truncated)
         for i in rebuilt:
             rows = slice(i * self.num_agents, (i + 1) * self.num_agents)
             result.valid[rows], result.resets[rows], result.frames[rows] = False, True, 0

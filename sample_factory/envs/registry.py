@@ -85,6 +85,8 @@ _BUILT_IN = {
     "envpool_": _BuiltIn("sample_factory.envs.envpool_family:FAMILY", extra="envpool"),
     "gym_": _BuiltIn("sample_factory.envs.gymnasium_family:FAMILY"),
     "meeting_": _BuiltIn("sample_factory.envs.small.meeting:FAMILY"),
+    "pettingzoo_": _BuiltIn("sample_factory.envs.pettingzoo_family:FAMILY", extra="pettingzoo"),
+    "procgen_": _BuiltIn("sample_factory.envs.procgen_family:FAMILY", extra="procgen"),
     "recall_": _BuiltIn("sample_factory.envs.small.recall:FAMILY"),
     "tmaze_": _BuiltIn("sample_factory.envs.small.tmaze:FAMILY"),
 }
