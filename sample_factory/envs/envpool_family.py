@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sample_factory.envs.envpool_vector import EnvPoolVector, default_config, import_envpool, make_spec, quietly
+from sample_factory.envs.encoder_defaults import VECTOR_DEFAULTS, encoder_defaults
+from sample_factory.envs.envpool_vector import EnvPoolVector, default_config, make_spec, quietly
 from sample_factory.envs.gymnasium_family import GymnasiumOptions, parse_env_kwargs
 from sample_factory.envs.registry import EnvFamily
-from sample_factory.rl.spaces import observation_keys
 
 PREFIX = "envpool_"
-_VECTOR_DEFAULTS = {"encoder_type": "mlp", "encoder_subtype": "mlp_mujoco"}
 
 
 def make_envpool(
@@ -36,17 +35,18 @@ def make_envpool(
 
 
 def defaults_for(full_env_name: str) -> dict[str, Any]:
-    """A perceptron for vectors; nothing for tasks with images, or that cannot be made without more options."""
+    """An encoder that fits the observations."""
     try:
         spec = make_spec(full_env_name.removeprefix(PREFIX))
-        keys = observation_keys(quietly(lambda: spec.gymnasium_observation_space))
+        return encoder_defaults(quietly(lambda: spec.gymnasium_observation_space))
     except Exception:  # whatever is wrong is reported when the environment is really made
-        return dict(_VECTOR_DEFAULTS)
-    return {} if any(key.kind == "image" for key in keys.values()) else dict(_VECTOR_DEFAULTS)
+        return dict(VECTOR_DEFAULTS)
 
 
 def _names() -> list[str]:
-    return [PREFIX + task_id for task_id in import_envpool().list_all_envs()]
+    import envpool
+
+    return [PREFIX + task_id for task_id in envpool.list_all_envs()]
 
 
 FAMILY = EnvFamily(

@@ -6,6 +6,7 @@ reset; until then only its description exists. One thread steps it: the cores ar
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -65,7 +66,8 @@ class EnvPoolVector(gym.vector.VectorEnv[Any, Any, Any]):
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
         """Make the batch anew, with this seed, and start an episode in every environment."""
-        envpool = import_envpool()
+        import envpool
+
         self.close()
         if seed is None:
             seed = int(np.random.default_rng().integers(2**31))
@@ -100,14 +102,6 @@ class EnvPoolVector(gym.vector.VectorEnv[Any, Any, Any]):
             pool.close()
 
 
-def import_envpool() -> Any:
-    """The package, imported when its libraries can be found; it looks for them only once, whatever task is wanted."""
-    load_qt()
-    import envpool
-
-    return envpool
-
-
 def make_spec(task_id: str, config: Mapping[str, Any] | None = None) -> Any:
     """EnvPool's description of a task with these settings.
 
@@ -115,15 +109,12 @@ def make_spec(task_id: str, config: Mapping[str, Any] | None = None) -> Any:
         ValueError: there is no such task, the settings are refused, the task has several players, or libraries that it
             needs are missing.
     """
-    envpool = import_envpool()
+    import envpool
+
     known = envpool.list_all_envs()
     if task_id not in known:
         raise ValueError(unknown_name(f"EnvPool has no environment {task_id!r}", task_id, known))
-    try:
-        default = quietly(lambda: envpool.make_spec(task_id))
-    except ImportError as error:
-        reason = (load_qt() if "Qt" in str(error) else None) or str(error)
-        raise ValueError(f"EnvPool's {task_id} cannot be used: {reason}") from error
+    default = _default_spec(task_id)
     settings = default_config(default)
     for name in config or {}:
         if name not in settings:
@@ -135,6 +126,21 @@ def make_spec(task_id: str, config: Mapping[str, Any] | None = None) -> Any:
         return quietly(lambda: envpool.make_spec(task_id, **(config or {})))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"EnvPool's {task_id} refuses {dict(config or {})}: {error}") from error
+
+
+def _default_spec(task_id: str) -> Any:
+    import envpool
+
+    try:
+        return quietly(lambda: envpool.make_spec(task_id))
+    except ImportError as error:
+        if "Qt" not in str(error):
+            raise ValueError(f"EnvPool's {task_id} cannot be used: {error}") from error
+        if problem := load_qt():
+            raise ValueError(f"EnvPool's {task_id} cannot be used: {problem}") from error
+    # The module remembers that the libraries were not there when EnvPool imported it.
+    sys.modules.pop("envpool.procgen", None)
+    return quietly(lambda: envpool.make_spec(task_id))
 
 
 def default_config(spec: Any) -> dict[str, Any]:

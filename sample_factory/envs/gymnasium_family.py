@@ -10,11 +10,10 @@ from typing import Any
 
 import gymnasium as gym
 
+from sample_factory.envs.encoder_defaults import VECTOR_DEFAULTS, encoder_defaults
 from sample_factory.envs.registry import EnvConfig, EnvFamily, unknown_name
-from sample_factory.rl.spaces import observation_keys
 
 PREFIX = "gym_"
-_VECTOR_DEFAULTS = {"encoder_type": "mlp", "encoder_subtype": "mlp_mujoco"}
 
 
 @dataclass(frozen=True)
@@ -95,14 +94,14 @@ def _native_vector_env(
 
 
 def defaults_for(full_env_name: str) -> dict[str, Any]:
-    """A perceptron for vectors; nothing for environments with images, or that cannot be made without more options."""
+    """An encoder that fits the observations."""
     try:
         env = gym.make(_find_spec(full_env_name), disable_env_checker=True)
-        keys = observation_keys(env.observation_space)
+        defaults = encoder_defaults(env.observation_space)
         env.close()
     except Exception:  # whatever is wrong is reported when the environment is really made
-        return dict(_VECTOR_DEFAULTS)
-    return {} if any(key.kind == "image" for key in keys.values()) else dict(_VECTOR_DEFAULTS)
+        return dict(VECTOR_DEFAULTS)
+    return defaults
 
 
 def _find_spec(full_env_name: str) -> gym.envs.registration.EnvSpec:
@@ -126,7 +125,7 @@ FAMILY = EnvFamily(
     PREFIX,
     make_gymnasium_env,
     options=GymnasiumOptions,
-    defaults=_VECTOR_DEFAULTS,
+    defaults=VECTOR_DEFAULTS,
     names=_names,
     defaults_for=defaults_for,
     backends=("gymnasium",),

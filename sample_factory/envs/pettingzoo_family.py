@@ -10,19 +10,19 @@ import importlib
 import importlib.util
 import json
 import re
+import warnings
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pettingzoo import ParallelEnv
 
+from sample_factory.envs.encoder_defaults import VECTOR_DEFAULTS, encoder_defaults
 from sample_factory.envs.gymnasium_family import GymnasiumOptions, parse_env_kwargs, refuse_frameskip
 from sample_factory.envs.parallel_agents import ParallelAgents
 from sample_factory.envs.registry import EnvConfig, EnvFamily, unknown_name
-from sample_factory.rl.spaces import observation_keys
 
 PREFIX = "pettingzoo_"
-_VECTOR_DEFAULTS = {"encoder_type": "mlp", "encoder_subtype": "mlp_mujoco"}
 
 
 def make_pettingzoo(
@@ -43,14 +43,14 @@ def make_pettingzoo(
 
 
 def defaults_for(full_env_name: str) -> dict[str, Any]:
-    """A perceptron for vectors; nothing for environments with images, or that cannot be made without more options."""
+    """An encoder that fits the observations."""
     try:
         env = make_pettingzoo(full_env_name, None, None)
-        keys = observation_keys(env.observation_space)
+        defaults = encoder_defaults(env.observation_space)
         env.close()
     except Exception:  # whatever is wrong is reported when the environment is really made
-        return dict(_VECTOR_DEFAULTS)
-    return {} if any(key.kind == "image" for key in keys.values()) else dict(_VECTOR_DEFAULTS)
+        return dict(VECTOR_DEFAULTS)
+    return defaults
 
 
 def _find_module(full_env_name: str) -> ModuleType:
@@ -58,7 +58,9 @@ def _find_module(full_env_name: str) -> ModuleType:
     own = f"pettingzoo.{path}"
     is_own = importlib.util.find_spec(f"pettingzoo.{path.partition('.')[0]}") is not None if path else False
     try:
-        module = importlib.import_module(own if is_own else path)
+        with warnings.catch_warnings():  # PettingZoo 1.27 would rather be asked by name than by module
+            warnings.simplefilter("ignore", DeprecationWarning)
+            module = importlib.import_module(own if is_own else path)
     except ImportError as error:
         raise _cannot_be_imported(full_env_name, error) from error
     except ValueError as error:  # an empty name

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sample_factory.envs.envpool_vector import EnvPoolVector, import_envpool
+from sample_factory.envs.envpool_vector import EnvPoolVector
 from sample_factory.envs.gymnasium_family import GymnasiumOptions, parse_env_kwargs, refuse_frameskip
 from sample_factory.envs.registry import EnvFamily, unknown_name
 
@@ -80,7 +80,9 @@ def _task_id(full_env_name: str, mode: DistributionMode) -> str:
     game = full_env_name.removeprefix(PREFIX)
     if game not in GAMES:
         raise ValueError(unknown_name(f"Procgen has no game {game!r}", game, list(GAMES)))
-    known = set(import_envpool().list_all_envs())
+    import envpool
+
+    known = set(envpool.list_all_envs())
     ids = {name: f"{game.capitalize()}{name.capitalize()}-v0" for name in _MODES}
     if ids[mode] not in known:
         modes = " or ".join(name for name, task_id in ids.items() if task_id in known)
@@ -96,6 +98,7 @@ FAMILY = EnvFamily(
     defaults={
         "encoder_type": "resnet",
         "encoder_subtype": "resnet_impala",
+        "obs_scale": 255.0,
         "use_rnn": False,
         "gamma": 0.999,
         "learning_rate": 5e-4,

@@ -24,7 +24,7 @@ _DEBIAN_PACKAGES = {
 def load_qt() -> str | None:
     """Load the libraries of the wheel PyQt5-Qt5, once per process, so that whatever is linked with them finds them.
 
-    A system's own Qt is found without this. Costs 20 ms and 7 MB.
+    Not needed where the system has its own.
 
     Returns:
         None if they are loaded or this is no Linux, otherwise in one line why they are not and what to do.

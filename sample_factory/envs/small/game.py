@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 
 from sample_factory.envs.contract import EpisodeInfo, StepArrays, new_step_arrays
+from sample_factory.envs.encoder_defaults import VECTOR_DEFAULTS
 from sample_factory.envs.observations import zero_rows
 from sample_factory.envs.registry import EnvFamily, MakeEnv
 from sample_factory.rl.spaces import action_layout, observation_keys
@@ -148,7 +149,7 @@ def small_family(game: type[SmallGame], sizes: Sequence[int]) -> EnvFamily:
     return EnvFamily(
         game.prefix,
         _maker(game, sizes[-1]),
-        defaults={"encoder_type": "mlp", "encoder_subtype": "mlp_mujoco"},
+        defaults=VECTOR_DEFAULTS,
         names=lambda: [f"{game.prefix}{size}" for size in sizes],
     )
 

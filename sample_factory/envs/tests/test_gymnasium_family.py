@@ -70,11 +70,12 @@ def test_a_module_that_registers_the_id_is_imported(tmp_path, monkeypatch):
         make("gym_no_such_module:FromModule-v0")
 
 
-def test_perceptron_for_vectors_nothing_for_images():
+def test_perceptron_for_vectors_and_convolutions_for_images():
     assert FAMILY.default_overrides("gym_CartPole-v1") == {"encoder_type": "mlp", "encoder_subtype": "mlp_mujoco"}
     gym.register("TestImages-v0", f"{Nested.__module__}:Nested")
     try:
-        assert resolve("gym_TestImages-v0").default_overrides("gym_TestImages-v0") == {}
+        defaults = resolve("gym_TestImages-v0").default_overrides("gym_TestImages-v0")
+        assert defaults == {"encoder_type": "conv", "encoder_subtype": "minigrid_convnet_tiny"}
     finally:
         del gym.registry["TestImages-v0"]
 
