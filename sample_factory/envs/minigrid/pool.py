@@ -41,6 +41,8 @@ class MiniGridPool(gym.vector.VectorEnv[Any, Any, Any]):
         """Step every environment; those whose episode has ended are reset instead."""
         observations, rewards, terminated, truncated, infos = self._pool.step(actions)
         starting = np.flatnonzero(infos["elapsed_step"] == 0).tolist()
+        # EnvPool calls a success in the last step that an episode may have a truncation and nothing else.
+        terminated = terminated | (truncated & (rewards != 0))
         return self._described(observations, starting), rewards, terminated, truncated, {}
 
     def close(self, **kwargs: Any) -> None:
