@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 _WORD_SIZE = 20
 _TEXT_SIZE = 64
+_MAX_REMEMBERED = 10_000
 
 
 class TextEncoder(nn.Module):
     """The LSTM's output at the last word of each text; zeros for an empty one.
 
-    A text stays the same for an episode and is often shared by many environments, so the LSTM reads every different
-    text of a batch once, and no further than the longest of them goes.
+    A text stays the same for an episode and is often shared by many environments. So the LSTM reads every different
+    text of a batch once, no further than the longest of them goes, and without gradients only the texts that were not
+    read yet with these weights: deciding for 16 rows takes 0.7 instead of 1.5 ms.
     """
 
     def __init__(self, num_words: int, length: int) -> None:
@@ -24,26 +28,50 @@ class TextEncoder(nn.Module):
         self.hash_factors: Tensor
         factors = torch.randint(2**62, (length,), generator=torch.Generator().manual_seed(0))
         self.register_buffer("hash_factors", factors, persistent=False)
+        self._read_with: Any = None  # the state of the weights that gave what is remembered
+        self._remembered: dict[int, int] = {}  # rows of the table by hash
+        self._table = torch.empty(0)
 
     # hot path
     def forward(self, words: Tensor) -> Tensor:
         """[N, length] int32, 0 behind the last word, to [N, output_size]."""
-        texts, text_of_row = self._different(words)
-        places = torch.arange(1, words.shape[1] + 1, dtype=torch.int32, device=words.device)
+        # Of a thousand different texts, two have the same 64 bits once in 10^13 batches.
+        hashes = (words * self.hash_factors).sum(1)
+        if not torch.is_grad_enabled():
+            return self._remember(words, hashes.tolist())
+        different, text_of_row = torch.unique(hashes, return_inverse=True)
+        rows = torch.arange(len(words), device=words.device)
+        any_row = torch.empty_like(different).scatter_(0, text_of_row, rows)
+        return self._read(words.index_select(0, any_row)).index_select(0, text_of_row)
+
+    def _read(self, texts: Tensor) -> Tensor:
+        """[U, length] to [U, output_size]."""
+        places = torch.arange(1, texts.shape[1] + 1, dtype=torch.int32, device=texts.device)
         lengths = ((texts != 0) * places).amax(1)
         longest = max(1, int(lengths.max()))
         outputs = self.rnn(self.embedding(texts[:, :longest].t()))[0]
         # What comes behind the last word of a shorter text has no way back to it.
-        last = outputs[(lengths - 1).clamp_(min=0), torch.arange(len(texts), device=words.device)]
-        features: Tensor = last.masked_fill((lengths == 0)[:, None], 0.0)
-        return features.index_select(0, text_of_row)
+        last: Tensor = outputs[(lengths - 1).clamp_(min=0), torch.arange(len(texts), device=texts.device)]
+        return last.masked_fill((lengths == 0)[:, None], 0.0)
 
-    def _different(self, words: Tensor) -> tuple[Tensor, Tensor]:
-        """The different rows [U, length] of [N, length], and [N] int64 which of them each row is.
+    def _remember(self, words: Tensor, hashes: list[int]) -> Tensor:
+        state = self._state_of_weights()
+        if state != self._read_with or len(self._remembered) > _MAX_REMEMBERED:
+            self._read_with = state
+            self._remembered.clear()
+        places = list(map(self._remembered.get, hashes))
+        if None in places:
+            new = {value: row for row, value in enumerate(hashes) if value not in self._remembered}
+            features = self._read(words[list(new.values())])
+            self._table = torch.cat((self._table, features)) if self._remembered else features
+            for value in new:
+                self._remembered[value] = len(self._remembered)
+            places = list(map(self._remembered.get, hashes))
+        return self._table[places]
 
-        Rows are compared by 64 bits of hash: two of a thousand different ones look alike once in 10^13 batches.
-        """
-        hashes, text_of_row = torch.unique((words * self.hash_factors).sum(1), return_inverse=True)
-        rows = torch.arange(len(words), device=words.device)
-        any_row = torch.empty_like(hashes).scatter_(0, text_of_row, rows)
-        return words.index_select(0, any_row), text_of_row
+    def _state_of_weights(self) -> Any:
+        """Differs whenever a weight was written to, moved, converted or replaced."""
+        rnn, first = self.rnn, self.embedding.weight
+        weights = (first, rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0)
+        versions = [(weight._version, weight.data_ptr()) for weight in weights]  # type: ignore[operator]
+        return versions, first.dtype, torch.is_autocast_enabled(first.device.type)
