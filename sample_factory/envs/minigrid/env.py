@@ -64,7 +64,8 @@ def _make(gym_id: str, render_mode: str | None) -> Any:
     # Prints a line for every level that it throws away again.
     roomgrid_level.print = _silence  # type: ignore[attr-defined]
     kwargs: Any = {} if render_mode is None else {"render_mode": render_mode}
-    return gym.make(gym_id, disable_env_checker=True, **kwargs).unwrapped
+    # By the registered description and not by its id, for which Gymnasium would warn of every old version.
+    return gym.make(gym.registry[gym_id], disable_env_checker=True, **kwargs).unwrapped
 
 
 def _silence(*_: Any, **__: Any) -> None:
