@@ -51,7 +51,7 @@ class TextEncoder(nn.Module):
         longest = max(1, int(lengths.max()))
         outputs = self.rnn(self.embedding(texts[:, :longest].t()))[0]
         # What comes behind the last word of a shorter text has no way back to it.
-        last: Tensor = outputs[(lengths - 1).clamp_(min=0), torch.arange(len(texts), device=texts.device)]
+        last: Tensor = outputs[(lengths - 1).clamp_(min=0).long(), torch.arange(len(texts), device=texts.device)]
         return last.masked_fill((lengths == 0)[:, None], 0.0)
 
     def _remember(self, words: Tensor, hashes: list[int]) -> Tensor:

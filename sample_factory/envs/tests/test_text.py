@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
 from sample_factory.envs.text import Vocabulary
+from sample_factory.envs.validate import leaf_problem
+from sample_factory.rl.spaces import TextSpace, observation_keys
 
 WORDS = ("go", "to", "the", "red", "ball")
 
@@ -54,3 +58,18 @@ def test_what_is_encoded_cannot_be_changed_by_who_gets_it() -> None:
 def test_words_must_be_different_and_fit(words: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="must fit"):
         Vocabulary(words, size=10)
+
+
+def test_a_text_is_a_key_of_its_own_kind() -> None:
+    keys = observation_keys(gym.spaces.Dict({"order": TextSpace(20, 6), "tool": gym.spaces.MultiDiscrete([20] * 6)}))
+    assert [keys[name].kind for name in ("order", "tool")] == ["text", "integer"]
+    order = pickle.loads(pickle.dumps(keys["order"]))
+    assert (order.kind, order.shape, order.dtype, order.categories) == ("text", (6,), np.int32, (20,) * 6)
+    assert isinstance(order.space, TextSpace)
+
+
+def test_words_outside_the_vocabulary_are_found_before_training() -> None:
+    space = TextSpace(20, 3)
+    assert leaf_problem(space, np.array([19, 0, 0], np.int32)) is None
+    assert "outside the declared 0 to 19" in str(leaf_problem(space, np.array([20, 0, 0], np.int32)))
+    assert "declared (3,)" in str(leaf_problem(space, np.array([1, 0], np.int32)))
