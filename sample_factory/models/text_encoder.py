@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +15,7 @@ class TextEncoder(nn.Module):
 
     A text stays the same for an episode and is often shared by many environments. So the LSTM reads every different
     text of a batch once, no further than the longest of them goes, and without gradients only the texts that were not
-    read yet with these weights: deciding for 16 rows takes 0.7 instead of 1.5 ms.
+    read yet with these weights: 60 instead of 190 us for a batch that has one text of twelve words.
     """
 
     def __init__(self, num_words: int, length: int) -> None:
@@ -28,16 +26,17 @@ class TextEncoder(nn.Module):
         self.hash_factors: Tensor
         factors = torch.randint(2**62, (length,), generator=torch.Generator().manual_seed(0))
         self.register_buffer("hash_factors", factors, persistent=False)
-        self._read_with: Any = None  # the state of the weights that gave what is remembered
+        self._read_with: list[Tensor] = []  # a copy of the weights that gave what is remembered
         self._remembered: dict[int, int] = {}  # rows of the table by hash
         self._table = torch.empty(0)
+        self._is_autocast = False
 
     # hot path
     def forward(self, words: Tensor) -> Tensor:
         """[N, length] int32, 0 behind the last word, to [N, output_size]."""
         # Of a thousand different texts, two have the same 64 bits once in 10^13 batches.
         hashes = (words * self.hash_factors).sum(1)
-        if not torch.is_grad_enabled():
+        if not torch.is_grad_enabled() and words.device.type == "cpu":
             return self._remember(words, hashes.tolist())
         different, text_of_row = torch.unique(hashes, return_inverse=True)
         rows = torch.arange(len(words), device=words.device)
@@ -55,9 +54,9 @@ class TextEncoder(nn.Module):
         return last.masked_fill((lengths == 0)[:, None], 0.0)
 
     def _remember(self, words: Tensor, hashes: list[int]) -> Tensor:
-        state = self._state_of_weights()
-        if state != self._read_with or len(self._remembered) > _MAX_REMEMBERED:
-            self._read_with = state
+        if not self._has_weights_of_table() or len(self._remembered) > _MAX_REMEMBERED:
+            self._read_with = [weight.detach().clone() for weight in self.parameters()]
+            self._is_autocast = torch.is_autocast_enabled("cpu")
             self._remembered.clear()
         places = list(map(self._remembered.get, hashes))
         if None in places:
@@ -69,9 +68,11 @@ class TextEncoder(nn.Module):
             places = list(map(self._remembered.get, hashes))
         return self._table[places]
 
-    def _state_of_weights(self) -> Any:
-        """Differs whenever a weight was written to, moved, converted or replaced."""
-        rnn, first = self.rnn, self.embedding.weight
-        weights = (first, rnn.weight_ih_l0, rnn.weight_hh_l0, rnn.bias_ih_l0, rnn.bias_hh_l0)
-        versions = [(weight._version, weight.data_ptr()) for weight in weights]  # type: ignore[operator]
-        return versions, first.dtype, torch.is_autocast_enabled(first.device.type)
+    def _has_weights_of_table(self) -> bool:
+        # Value by value, which takes 30 us: torch does not count what is written to tensors in inference mode.
+        old, new = self._read_with, list(self.parameters())
+        return (
+            self._is_autocast == torch.is_autocast_enabled("cpu")
+            and len(old) == len(new)
+            and all(a.dtype == b.dtype and torch.equal(a, b) for a, b in zip(old, new, strict=True))
+        )
