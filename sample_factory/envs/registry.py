@@ -80,6 +80,8 @@ class _BuiltIn:
 
 
 _BUILT_IN = {
+    "BabyAI-": _BuiltIn("sample_factory.envs.minigrid.family:BABYAI", extra="minigrid"),
+    "MiniGrid-": _BuiltIn("sample_factory.envs.minigrid.family:MINIGRID", extra="minigrid"),
     "bandit_": _BuiltIn("sample_factory.envs.small.bandit:FAMILY"),
     "doom_": _BuiltIn("sample_factory.envs.doom.family:FAMILY", extra="vizdoom"),
     "envpool_": _BuiltIn("sample_factory.envs.envpool_family:FAMILY", extra="envpool"),

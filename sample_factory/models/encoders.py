@@ -15,6 +15,7 @@ from sample_factory.models.fused import compute_dtype
 from sample_factory.models.image_encoders import CONVNETS, RESNETS, FoldedNormalization, make_image_encoder
 from sample_factory.models.layers import ActivatedLinear, make_activation, make_mlp
 from sample_factory.models.options import ModelOptions, one_of
+from sample_factory.models.text_encoder import TextEncoder
 from sample_factory.rl.spaces import KeySpec
 
 _TYPES = ("conv", "mlp", "resnet")
@@ -129,6 +130,8 @@ def make_key_encoder(
     """
     if layer_sizes is None:
         layer_sizes = _vector_layers(options)
+    if spec.kind == "text":
+        return TextEncoder(spec.categories[0], *spec.shape)
     if spec.kind == "integer":
         return IntegerEncoder(spec.categories, layer_sizes, options)
     folded = FoldedNormalization()

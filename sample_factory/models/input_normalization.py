@@ -53,7 +53,7 @@ class KeyNormalizer(nn.Module):
 
 
 class InputNormalizer(nn.Module):
-    """Normalises every image and vector key; integers pass through. Does nothing if `normalize_input` is off."""
+    """Normalises every image and vector key; other keys pass through. Does nothing if `normalize_input` is off."""
 
     def __init__(self, keys: Mapping[str, KeySpec], options: ModelOptions) -> None:
         super().__init__()

@@ -12,9 +12,17 @@ from typing import Any, Literal
 import gymnasium as gym
 import numpy as np
 
-Kind = Literal["image", "vector", "integer", "mask"]
+Kind = Literal["image", "vector", "integer", "text", "mask"]
 MASK_KEY = "action_mask"
 _MAX_IMAGE_CHANNELS = 16
+
+
+class TextSpace(gym.spaces.MultiDiscrete):
+    """Texts of up to `length` words, int32 [length]: numbers of words, of which there are `num_words`, then zeros."""
+
+    def __init__(self, num_words: int, length: int) -> None:
+        assert num_words > 1 and length > 0
+        super().__init__([num_words] * length, dtype=np.int32)  # type: ignore[arg-type]  # its stubs know int64 only
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,7 @@ class KeySpec:
 
     kind: Kind
     shape: tuple[int, ...]
-    """Stored shape: (H, W, C) for images, the flattened (n,) for vectors, integers and masks."""
+    """Stored shape: (H, W, C) for images, the flattened (n,) for vectors, integers, texts and masks."""
     dtype: np.dtype[Any]
     """Stored dtype: float64 becomes float32, int64 becomes int32."""
     space: gym.Space[Any]
@@ -35,7 +43,7 @@ class KeySpec:
     channel_axis: int = -1
     """-1 if the declared image is HWC, 0 if it is CHW."""
     categories: tuple[int, ...] = ()
-    """Integers only: number of values of each entry (stored values start at 0)."""
+    """Integers and texts only: number of values of each entry (stored values start at 0)."""
 
     def row_view(self, stored: np.ndarray) -> np.ndarray:
         """View of stored rows [..., *shape] in the layout the environment declares, sharing memory."""
@@ -172,7 +180,8 @@ def _key_spec(name: str, leaf: gym.Space[Any]) -> KeySpec:
         return KeySpec("integer", (1,), np.dtype(np.int32), leaf, categories=(int(leaf.n),))
     if isinstance(leaf, gym.spaces.MultiDiscrete):
         categories = tuple(int(n) for n in leaf.nvec.reshape(-1))
-        return KeySpec("integer", (len(categories),), np.dtype(np.int32), leaf, categories=categories)
+        kind: Kind = "text" if isinstance(leaf, TextSpace) else "integer"
+        return KeySpec(kind, (len(categories),), np.dtype(np.int32), leaf, categories=categories)
     if isinstance(leaf, gym.spaces.MultiBinary):
         return KeySpec("vector", (int(np.prod(leaf.shape)),), np.dtype(np.int8), leaf)
     raise ValueError(

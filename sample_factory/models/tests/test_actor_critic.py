@@ -17,7 +17,7 @@ from sample_factory.models.actor_critic import ActorCritic, PolicyStep, make_act
 from sample_factory.models.tests.model_options import SmallModelOptions
 from sample_factory.models.tests.test_encoders import rows
 from sample_factory.rl import distributions
-from sample_factory.rl.spaces import MASK_KEY, action_layout, observation_keys
+from sample_factory.rl.spaces import MASK_KEY, TextSpace, action_layout, observation_keys
 
 OPTIONS = SmallModelOptions()
 VECTOR = gym.spaces.Box(-1, 1, (7,), np.float32)
@@ -82,6 +82,19 @@ def test_evaluating_what_was_sampled_gives_ratio_one_and_no_divergence(actions: 
     # The memory is not an ornament: other resets give other parameters.
     if memory != "none":
         assert not torch.allclose(model.evaluate(obs, state, torch.zeros_like(resets))[0], params, atol=1e-4)
+
+
+def test_evaluating_what_was_sampled_gives_ratio_one_where_observations_have_texts() -> None:
+    space = gym.spaces.Dict({"vector": VECTOR, "order": TextSpace(50, 8)})
+    model, keys = make(observations=space)
+    obs, state, resets, sampled = sample_trajectory(model, keys)
+    params, values = model.evaluate(obs, state, resets)
+    log_probs = distributions.log_prob(model.layout, params, sampled.actions, None)
+    torch.testing.assert_close(log_probs, sampled.log_probs, rtol=0, atol=1e-5)
+    torch.testing.assert_close(values, sampled.values, rtol=0, atol=1e-5)
+    # The text has a say.
+    other = {**obs, "obs/order": obs["obs/order"].flip(1)}
+    assert not torch.allclose(model.evaluate(other, state, resets)[0], params, atol=1e-4)
 
 
 @pytest.mark.parametrize("actions", list(ACTIONS))

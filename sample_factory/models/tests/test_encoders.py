@@ -18,7 +18,7 @@ from sample_factory.models.image_encoders import FirstConv, FoldedNormalization,
 from sample_factory.models.layers import initialize, normalize_spectrally
 from sample_factory.models.registry import build_encoder, register_encoder
 from sample_factory.models.tests.model_options import SmallModelOptions
-from sample_factory.rl.spaces import KeySpec, observation_keys
+from sample_factory.rl.spaces import KeySpec, TextSpace, observation_keys
 
 OPTIONS = SmallModelOptions()
 IMAGE = gym.spaces.Box(0, 255, (3, 40, 48), np.uint8)
@@ -29,7 +29,11 @@ def rows(keys: Mapping[str, KeySpec], count: int = 2, seed: int = 0) -> dict[str
     generator = np.random.default_rng(seed)
     out = {}
     for name, spec in keys.items():
-        if spec.kind == "integer":
+        if spec.kind == "text":
+            words = generator.integers(1, spec.categories[0], size=(count, *spec.shape))
+            words *= np.arange(spec.shape[0]) < generator.integers(0, spec.shape[0] + 1, size=(count, 1))
+            out[name] = torch.from_numpy(words.astype(spec.dtype))
+        elif spec.kind == "integer":
             columns = [generator.integers(0, n, size=count) for n in spec.categories]
             out[name] = torch.from_numpy(np.stack(columns, 1).astype(spec.dtype))
         elif spec.kind == "mask":
@@ -90,7 +94,7 @@ def test_images_are_read_without_changing_their_layout() -> None:
     assert output.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_image_vector_and_integer_keys_are_encoded_side_by_side() -> None:
+def test_image_vector_integer_and_text_keys_are_encoded_side_by_side() -> None:
     space = gym.spaces.Dict(
         {
             "obs": IMAGE,
@@ -98,12 +102,13 @@ def test_image_vector_and_integer_keys_are_encoded_side_by_side() -> None:
             "goal": gym.spaces.MultiDiscrete([3, 5]),
             "tool": gym.spaces.Discrete(4, start=2),
             "bits": gym.spaces.MultiBinary(6),
+            "order": TextSpace(50, 8),
         }
     )
     keys = observation_keys(space)
     encoder = make_encoder(keys, replace(OPTIONS, obs_scale=255.0))
     conv_size = make_image_encoder((40, 48, 3), FoldedNormalization(), OPTIONS).output_size
-    assert encoder.fully_connected[0].in_features == conv_size + 4 * 16
+    assert encoder.fully_connected[0].in_features == conv_size + 4 * 16 + 64
     assert encoder(rows(keys)).shape == (2, encoder.output_size) == (2, 16)
     # Every key has a say.
     base = rows(keys)
@@ -163,7 +168,8 @@ def test_resnet_gradients_reach_every_weight() -> None:
 
 def test_every_kind_of_key_works_in_bfloat16() -> None:
     vector = gym.spaces.Box(-1, 1, (4,), np.float32)
-    keys = observation_keys(gym.spaces.Dict({"obs": IMAGE, "v": vector, "i": gym.spaces.MultiDiscrete([3, 5])}))
+    spaces = {"obs": IMAGE, "v": vector, "i": gym.spaces.MultiDiscrete([3, 5]), "t": TextSpace(50, 8)}
+    keys = observation_keys(gym.spaces.Dict(spaces))
     encoder = make_encoder(keys, replace(OPTIONS, obs_subtract_mean=128.0, obs_scale=255.0))
     initialize(encoder, OPTIONS)
     x = rows(keys)
