@@ -80,6 +80,7 @@ class _BuiltIn:
 
 
 _BUILT_IN = {
+    "atari_": _BuiltIn("sample_factory.envs.atari.family:FAMILY", extra="atari"),
     "doom_": _BuiltIn("sample_factory.envs.doom.family:FAMILY", extra="vizdoom"),
     "envpool_": _BuiltIn("sample_factory.envs.envpool_family:FAMILY", extra="envpool"),
     "gym_": _BuiltIn("sample_factory.envs.gymnasium_family:FAMILY"),
@@ -204,7 +205,10 @@ def known_names() -> list[str]:
         except ImportError:  # noqa: PERF203 (a suggestion is no reason to ask for a package)
             names.append(prefix)
     for family in families:
-        names += family.names() if family.names is not None else [family.prefix]
+        try:
+            names += family.names() if family.names is not None else [family.prefix]
+        except ImportError:
+            names.append(family.prefix)
     return sorted(set(names))
 
 
@@ -231,5 +235,7 @@ def _check_backend(full_env_name: str, family: EnvFamily, backend: str) -> None:
 
 
 def _missing_package(full_env_name: str, error: ModuleNotFoundError, extra: str | None) -> ValueError:
+    if error.name == "envpool":
+        extra = "envpool"  # a backend of several families, which the family's own extra does not bring
     command = f"pip install 'sample-factory[{extra}]'" if extra else f"pip install {error.name}"
     return ValueError(f"environment {full_env_name!r} needs the package {error.name!r}: {command}")
