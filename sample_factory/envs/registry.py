@@ -207,7 +207,7 @@ def known_names() -> list[str]:
     for family in families:
         try:
             names += family.names() if family.names is not None else [family.prefix]
-        except ImportError:
+        except ImportError:  # noqa: PERF203
             names.append(family.prefix)
     return sorted(set(names))
 

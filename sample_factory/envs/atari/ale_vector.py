@@ -37,7 +37,8 @@ class AleVector(AtariVectorEnv):
             use_fire_reset=rules.fires_at_start,
         )
 
-    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, np.ndarray]]:
+    def reset(self, *, seed: int | np.ndarray | None = None, options: Any = None) -> tuple[Any, dict[str, np.ndarray]]:
         """Start an episode everywhere; a seed also loads the game anew."""
-        seeds = None if seed is None else np.array([env_seed(seed, i) for i in range(self.num_envs)])
-        return super().reset(seed=seeds, options=options)
+        if isinstance(seed, int):  # ale-py would count beyond the range of seeds
+            seed = np.array([env_seed(seed, i) for i in range(self.num_envs)])
+        return super().reset(seed=seed, options=options)

@@ -12,7 +12,7 @@ What differs: EnvPool cannot see only the last frame of a step, so it does not p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import gymnasium as gym
 
@@ -53,7 +53,7 @@ class AtariOptions:
 
 
 def make_atari(
-    full_env_name: str, cfg: Any, env_config: EnvConfig | None, render_mode: str | None = None
+    full_env_name: str, cfg: Any, env_config: EnvConfig | None, render_mode: Literal["human", "rgb_array"] | None = None
 ) -> AtariBatch | gym.Env[Any, Any]:
     """Make `atari_<game>`: all games of a group at once, or a single one to look at.
 

@@ -6,7 +6,7 @@ the batches repeat from the step before.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import gymnasium as gym
@@ -27,7 +27,7 @@ class AtariGame(gym.Env[np.ndarray, Any]):
     Rendering gives the console's own picture, [210, 160, 3] in most games; a window shows every frame.
     """
 
-    def __init__(self, game: str, rules: Rules, render_mode: str | None = None) -> None:
+    def __init__(self, game: str, rules: Rules, render_mode: Literal["human", "rgb_array"] | None = None) -> None:
         ALEInterface.setLoggerMode(LoggerMode.Error)  # before it says hello
         self._env = AtariEnv(
             game, obs_type="grayscale", frameskip=1, repeat_action_probability=0.0, render_mode=render_mode

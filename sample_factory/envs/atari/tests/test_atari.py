@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from types import SimpleNamespace
 
@@ -99,7 +100,7 @@ def test_images_of_a_step_are_those_of_the_last_four_steps():
     assert first.shape == (2, 84, 84, 4) and first.any()
     assert (first == first[..., :1]).all()
     seen = [first, *(out["obs"] for out, _, _ in play(runner, 6))]
-    for earlier, later in zip(seen, seen[1:], strict=False):
+    for earlier, later in itertools.pairwise(seen):
         np.testing.assert_array_equal(later[..., :3], earlier[..., 1:])
     assert (seen[-1][..., 3] != seen[-1][..., 2]).any()
 
