@@ -82,6 +82,7 @@ class _BuiltIn:
 _BUILT_IN = {
     "BabyAI-": _BuiltIn("sample_factory.envs.minigrid.family:BABYAI", extra="minigrid"),
     "MiniGrid-": _BuiltIn("sample_factory.envs.minigrid.family:MINIGRID", extra="minigrid"),
+    "atari_": _BuiltIn("sample_factory.envs.atari.family:FAMILY", extra="atari"),
     "bandit_": _BuiltIn("sample_factory.envs.small.bandit:FAMILY"),
     "doom_": _BuiltIn("sample_factory.envs.doom.family:FAMILY", extra="vizdoom"),
     "envpool_": _BuiltIn("sample_factory.envs.envpool_family:FAMILY", extra="envpool"),
@@ -211,7 +212,10 @@ def known_names() -> list[str]:
         except ImportError:  # noqa: PERF203 (a suggestion is no reason to ask for a package)
             names.append(prefix)
     for family in families:
-        names += family.names() if family.names is not None else [family.prefix]
+        try:
+            names += family.names() if family.names is not None else [family.prefix]
+        except ImportError:  # noqa: PERF203
+            names.append(family.prefix)
     return sorted(set(names))
 
 
@@ -238,5 +242,7 @@ def _check_backend(full_env_name: str, family: EnvFamily, backend: str) -> None:
 
 
 def _missing_package(full_env_name: str, error: ModuleNotFoundError, extra: str | None) -> ValueError:
+    if error.name == "envpool":
+        extra = "envpool"  # a backend of several families, which the family's own extra does not bring
     command = f"pip install 'sample-factory[{extra}]'" if extra else f"pip install {error.name}"
     return ValueError(f"environment {full_env_name!r} needs the package {error.name!r}: {command}")

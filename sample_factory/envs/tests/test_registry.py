@@ -126,6 +126,25 @@ def test_missing_package_names_the_command(monkeypatch):
         create_env("robot", CFG)
 
 
+def test_a_backend_that_is_missing_has_an_extra_of_its_own():
+    def needs_envpool(*_):
+        raise ModuleNotFoundError("No module named 'envpool'", name="envpool")
+
+    registry.register_family(EnvFamily("robot", needs_envpool, extra="mujoco"))
+    with pytest.raises(ValueError, match=r"'envpool': pip install 'sample-factory\[envpool\]'"):
+        create_env("robot", CFG)
+
+
+def test_names_that_cannot_be_listed_do_not_keep_others_from_being_suggested():
+    def needs_a_package():
+        raise ModuleNotFoundError("No module named 'robots'", name="robots")
+
+    registry.register_family(EnvFamily("robot_", make_counting, names=needs_a_package))
+    with pytest.raises(ValueError, match="did you mean tmaze_10"):
+        resolve("tmaz_10")
+    assert "robot_" in registry.known_names()
+
+
 def test_workers_do_not_load_torch():
     modules = ("validate", "small.tmaze", "gymnasium_family", "envpool_family")
     code = f"import sys, {', '.join(f'sample_factory.envs.{module}' for module in modules)}"

@@ -1,0 +1,1 @@
+"""Atari games as natively batched environments."""
