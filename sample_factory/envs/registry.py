@@ -80,9 +80,11 @@ class _BuiltIn:
 
 
 _BUILT_IN = {
+    "dmc_": _BuiltIn("sample_factory.envs.dmc.family:FAMILY", extra="dmc"),
     "doom_": _BuiltIn("sample_factory.envs.doom.family:FAMILY", extra="vizdoom"),
     "envpool_": _BuiltIn("sample_factory.envs.envpool_family:FAMILY", extra="envpool"),
     "gym_": _BuiltIn("sample_factory.envs.gymnasium_family:FAMILY"),
+    "mujoco_": _BuiltIn("sample_factory.envs.mujoco_family:FAMILY", extra="mujoco"),
     "tmaze_": _BuiltIn("sample_factory.envs.tmaze:FAMILY"),
 }
 _registered: dict[str, EnvFamily] = {}
