@@ -233,5 +233,7 @@ def _check_backend(full_env_name: str, family: EnvFamily, backend: str) -> None:
 
 
 def _missing_package(full_env_name: str, error: ModuleNotFoundError, extra: str | None) -> ValueError:
+    if error.name == "envpool":
+        extra = "envpool"  # a backend of several families, which the family's own extra does not bring
     command = f"pip install 'sample-factory[{extra}]'" if extra else f"pip install {error.name}"
     return ValueError(f"environment {full_env_name!r} needs the package {error.name!r}: {command}")
