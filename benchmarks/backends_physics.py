@@ -1,13 +1,15 @@
 """EnvPool's MuJoCo tasks beside Gymnasium's and dm_control's: speed, dynamics, beginnings. Knows no policy.
 
     taskset -c 0 python -m benchmarks.backends_physics speed mujoco_hopper dmc_cartpole_swingup
-    python -m benchmarks.backends_physics dynamics
+    python -m benchmarks.backends_physics dynamics mujoco_hopper
+    python -m benchmarks.backends_physics suite dmc_ball_in_cup_catch
     python -m benchmarks.backends_physics starts
 
 Speed is environment steps per second of CPU time (all threads of the process), so another load on the machine matters
-little. For the dynamics the state of one environment of EnvPool is read from its first observation and put into the
-other simulator; then both take the same random actions. Only tasks whose observation shows the whole state can be
-compared so. First observations are compared in distribution.
+little. For the dynamics of a `mujoco_` task the state of one environment of EnvPool is read from its first observation
+and put into Gymnasium's; then both take the same random actions. The `dmc_` tasks show less, so states on the way of
+EnvPool are found by least squares: dm_control says what the reward was there and what comes next. First observations
+are compared in distribution.
 """
 
 from __future__ import annotations
@@ -20,15 +22,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.restored_states import RestoredState
 from sample_factory.envs.contract import BatchedEnv, new_step_arrays
 from sample_factory.envs.dmc.tasks import TASKS as DMC_TASKS
+from sample_factory.envs.envpool_vector import EnvPoolVector
 from sample_factory.envs.mujoco_family import TASKS as MUJOCO_TASKS
 from sample_factory.envs.observations import zero_rows
 from sample_factory.envs.registry import make_batched
 
 BACKENDS = ("gymnasium", "envpool")
-_SPEED_NAMES = ("mujoco_half_cheetah", "mujoco_hopper", "mujoco_humanoid", "dmc_cartpole_swingup")
 _NUM_ENVS = 32
+_RESTORED = 1e-6  # largest difference between the observation of a state and that which it was found from
 
 
 def make(name: str, backend: str, num_envs: int, repeat: int = 1) -> BatchedEnv:
@@ -136,22 +140,6 @@ def _restore_pusher(env: Any, observation: np.ndarray) -> np.ndarray:
     return _restore_mujoco(env, qpos, np.concatenate((observation[7:14], np.zeros(4))))
 
 
-def _restore_dmc(state: Callable[[np.ndarray], tuple[Any, Any]]) -> Callable[[Any, np.ndarray], np.ndarray]:
-    """Args:
-    state: positions and velocities from an observation, whose parts are in the order of their names.
-    """
-
-    def restore(env: Any, observation: np.ndarray) -> np.ndarray:
-        physics, row = env._physics, np.zeros(len(observation), np.float32)
-        qpos, qvel = state(observation)
-        with physics.reset_context():
-            physics.data.qpos[:], physics.data.qvel[:] = qpos, qvel
-        env._write(env._task.get_observation(physics), row)
-        return row
-
-    return restore
-
-
 _RESTORE: Mapping[str, Callable[[Any, np.ndarray], np.ndarray]] = {
     "mujoco_ant": _restore_shown,
     "mujoco_half_cheetah": _restore_shown,
@@ -164,16 +152,75 @@ _RESTORE: Mapping[str, Callable[[Any, np.ndarray], np.ndarray]] = {
     "mujoco_reacher": _restore_reacher,
     "mujoco_swimmer": _restore_shown,
     "mujoco_walker2d": _restore_shown,
-    "dmc_ball_in_cup_catch": _restore_dmc(lambda obs: (obs[:4], obs[4:])),
-    "dmc_cartpole_balance": _restore_dmc(lambda obs: ((obs[0], np.arctan2(obs[2], obs[1])), obs[3:])),
-    "dmc_cartpole_swingup": _restore_dmc(lambda obs: ((obs[0], np.arctan2(obs[2], obs[1])), obs[3:])),
-    "dmc_cheetah_run": _restore_dmc(lambda obs: ((0, *obs[:8]), obs[8:])),
-    "dmc_hopper_hop": _restore_dmc(lambda obs: ((0, *obs[:6]), obs[8:])),
-    "dmc_humanoid_run_pure_state": _restore_dmc(lambda obs: (obs[:28], obs[28:])),
-    "dmc_pendulum_swingup": _restore_dmc(lambda obs: (np.arctan2(obs[1], obs[0]), obs[2:])),
-    "dmc_point_mass_easy": _restore_dmc(lambda obs: (obs[:2], obs[2:])),
 }
 """Puts the state that an observation shows into an environment; returns its observation then."""
+
+
+class SuiteComparison(NamedTuple):
+    """What dm_control says about states that EnvPool went through."""
+
+    num_states: int
+    num_restored: int
+    rewards: np.ndarray  # [num_restored] EnvPool's
+    reward_differences: np.ndarray  # [num_restored]
+    next_differences: np.ndarray  # [num_restored] of the next observation, relative where it is large
+
+
+def compare_suite(name: str, num_envs: int = 24, num_steps: int = 300, seed: int = 0) -> SuiteComparison:
+    """Compare rewards and next observations at about 20 states, those with the best rewards among them."""
+    task = DMC_TASKS[name]
+    state = RestoredState(task)
+    history = _wander(EnvPoolVector(task.envpool_id, num_envs), state.action_space, num_steps, seed)
+    places = _choose(np.stack([moment.rewards for moment in history[:-1]]), np.random.default_rng(seed))
+    rewards, reward_differences, next_differences = [], [], []
+    for step, row in places:
+        here, there = history[step], history[step + 1]
+        if state.restore({part: values[row] for part, values in here.observations.items()}) > _RESTORED:
+            continue
+        rewards.append(here.rewards[row])
+        reward_differences.append(abs(state.reward(here.actions[row]) - here.rewards[row]))
+        expected = state.flat({part: values[row] for part, values in there.observations.items()})
+        difference = np.abs(state.step(there.actions[row]) - expected) / (1 + np.abs(expected))
+        next_differences.append(difference.max())
+    state.close()
+    outcome = np.array(rewards), np.array(reward_differences), np.array(next_differences)
+    return SuiteComparison(len(places), len(rewards), *outcome)
+
+
+class _Moment(NamedTuple):
+    actions: np.ndarray  # that led here
+    observations: dict[str, np.ndarray]
+    rewards: np.ndarray
+
+
+def _wander(pool: EnvPoolVector, space: Any, num_steps: int, seed: int) -> list[_Moment]:
+    """Waves of random strength and frequency swing up what has to be, more often than noise does."""
+    rng = np.random.default_rng(seed)
+    low, high = np.maximum(space.low, -1), np.minimum(space.high, 1)
+    shape = (pool.num_envs, len(low))
+    strength, frequency = rng.uniform(0, 1.5, (pool.num_envs, 1)), rng.uniform(0.01, 1, shape)
+    phase = rng.uniform(0, 2 * np.pi, shape)
+    pool.reset(seed=seed)
+    history = []
+    for step in range(num_steps):
+        wave = strength * np.sin(frequency * step + phase) + 0.1 * rng.standard_normal(shape)
+        actions = np.clip(wave, low, high)
+        observations, rewards, *_ = pool.step(actions)
+        copies = {part: values.copy() for part, values in observations.items()}
+        history.append(_Moment(actions, copies, rewards.copy()))
+    pool.close()
+    return history
+
+
+def _choose(rewards: np.ndarray, rng: np.random.Generator) -> list[tuple[int, int]]:
+    """Steps and rows to look at: the best rewards, where there begins to be one or ceases to, and any."""
+    num_steps, num_rows = rewards.shape
+    best = np.argsort(-rewards.ravel())[:400:50]
+    places = [divmod(int(index), num_rows) for index in best]
+    changes = np.argwhere(np.diff(np.sign(rewards), axis=0))
+    if len(changes):
+        places += [(int(step + rng.integers(2)), int(row)) for step, row in rng.choice(changes, 8)]
+    return places + [(int(rng.integers(num_steps)), int(rng.integers(num_rows))) for _ in range(6)]
 
 
 class Starts(NamedTuple):
@@ -220,31 +267,37 @@ def compare_starts(name: str, num_resets: int = 256) -> Starts:
     return Starts(np.stack(means), np.stack(deviations), num_resets)
 
 
+_MUJOCO_NAMES = tuple(f"mujoco_{task}" for task in MUJOCO_TASKS)
+_NAMES = {
+    "speed": ("mujoco_half_cheetah", "mujoco_hopper", "mujoco_humanoid", "dmc_cartpole_swingup"),
+    "dynamics": _MUJOCO_NAMES,
+    "suite": tuple(DMC_TASKS),
+    "starts": (*_MUJOCO_NAMES, *DMC_TASKS),
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print one of the comparisons."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "dynamics", "starts"))
+    parser.add_argument("what", choices=("speed", "dynamics", "suite", "starts"))
     parser.add_argument("names", nargs="*", help="full environment names; all that can be compared if there are none")
     parser.add_argument("--seconds", type=float, default=5.0, help="of CPU time per measurement of speed")
     parser.add_argument("--repeat", type=int, default=1, help="control steps per action, for speed")
     given = parser.parse_args(arguments)
-    if given.what == "speed":
-        for name in given.names or _SPEED_NAMES:
-            speeds = compare_speed(name, given.seconds, given.repeat)
-            print(
-                f"{name:34}" + "".join(f"{backend:>12} {speed:8.0f}/s" for backend, speed in speeds.items()), flush=True
-            )
-    elif given.what == "dynamics":
-        for name in given.names or _RESTORE:
+    names = given.names or _NAMES[given.what]
+    for name in names:
+        if given.what == "speed":
+            _print_speed(name, compare_speed(name, given.seconds, given.repeat))
+        elif given.what == "dynamics":
             _print_dynamics(name, compare_dynamics(name))
-    else:
-        for name in given.names or [*(f"mujoco_{task}" for task in MUJOCO_TASKS), *DMC_TASKS]:
-            starts = compare_starts(name)
-            print(
-                f"{name:34} means apart by {starts.worst_mean:5.1f} standard errors, deviations by a factor "
-                f"{starts.worst_deviation:5.2f}, constants by {starts.worst_constant:.1e}",
-                flush=True,
-            )
+        elif given.what == "suite":
+            _print_suite(name, compare_suite(name))
+        else:
+            _print_starts(name, compare_starts(name))
+
+
+def _print_speed(name: str, speeds: Mapping[str, float]) -> None:
+    print(f"{name:34}" + "".join(f"{backend:>12} {speed:8.0f}/s" for backend, speed in speeds.items()), flush=True)
 
 
 def _print_dynamics(name: str, differences: Sequence[Difference]) -> None:
@@ -252,6 +305,27 @@ def _print_dynamics(name: str, differences: Sequence[Difference]) -> None:
     for step, observation, reward, same_end in shown:
         end = "" if same_end else ", ends in one only"
         print(f"{name:34} step {step:5}: observation {observation:.1e}, reward {reward:.1e}{end}", flush=True)
+
+
+def _print_suite(name: str, found: SuiteComparison) -> None:
+    if not found.num_restored:
+        print(f"{name:34} none of {found.num_states} states found", flush=True)
+        return
+    print(
+        f"{name:34} {found.num_restored}/{found.num_states} states, rewards {found.rewards.min():.3f} to "
+        f"{found.rewards.max():.3f}, {np.count_nonzero(found.rewards)} not 0, apart by up to "
+        f"{found.reward_differences.max():.1e}; next observation by {np.median(found.next_differences):.1e} "
+        f"(median), {found.next_differences.max():.1e} (most)",
+        flush=True,
+    )
+
+
+def _print_starts(name: str, starts: Starts) -> None:
+    print(
+        f"{name:34} means apart by {starts.worst_mean:5.1f} standard errors, deviations by a factor "
+        f"{starts.worst_deviation:5.2f}, constants by {starts.worst_constant:.1e}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 
 from sample_factory.envs.dmc.batch import DmcBatch
 from sample_factory.envs.dmc.env import DmcEnv
-from sample_factory.envs.dmc.tasks import PREFIX, TASKS, find_task
+from sample_factory.envs.dmc.tasks import PREFIX, TASKS, Task, find_task
 from sample_factory.envs.registry import EnvFamily
 
 DEFAULTS: Mapping[str, Any] = {
@@ -35,15 +35,22 @@ def make_dmc(
     """
     task = find_task(full_env_name)
     repeat = getattr(cfg, "env_frameskip", None) or 1
-    if render_mode is None and _backend(getattr(cfg, "env_backend", "auto")) == "envpool":
+    if render_mode is None and _backend(task, getattr(cfg, "env_backend", "auto")) == "envpool":
         return DmcBatch(task, env_config["num_envs"] if env_config is not None else 1, repeat)
     return DmcEnv(task, repeat, render_mode)
 
 
-def _backend(asked: str) -> str:
+def _backend(task: Task, asked: str) -> str:
     if asked != "auto":
         return asked
-    return "envpool" if importlib.util.find_spec("envpool") else "gymnasium"
+    if task.envpool_is_faithful and importlib.util.find_spec("envpool"):
+        return "envpool"
+    if not task.envpool_is_faithful and not importlib.util.find_spec("dm_control"):
+        raise ValueError(
+            f"{task.name} needs the package 'dm_control', which is not installed; --env_backend=envpool has it with "
+            "other rewards"
+        )
+    return "gymnasium"
 
 
 FAMILY = EnvFamily(

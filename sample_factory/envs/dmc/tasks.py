@@ -52,6 +52,8 @@ _NOT_OBSERVED = {
     "quadruped_escape": _BALL,
     "quadruped_fetch": _GROUND,
 }
+# EnvPool takes the ball to be in the cup some centimetres before dm_control does.
+_REWARDED_OTHERWISE = ("ball_in_cup_catch",)
 
 
 class Task(NamedTuple):
@@ -75,6 +77,11 @@ class Task(NamedTuple):
     def not_observed(self) -> tuple[str, ...]:
         """Observations that EnvPool has and the task does not."""
         return _NOT_OBSERVED.get(f"{self.domain}_{self.task}", ())
+
+    @property
+    def envpool_is_faithful(self) -> bool:
+        """Whether EnvPool's rewards are the suite's, as far as is known (benchmarks/backends_physics.py)."""
+        return f"{self.domain}_{self.task}" not in _REWARDED_OTHERWISE
 
 
 TASKS = {task.name: task for domain, tasks in _TASKS.items() for task in (Task(domain, name) for name in tasks)}

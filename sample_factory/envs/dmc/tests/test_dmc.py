@@ -216,6 +216,14 @@ def test_auto_prefers_envpool_where_it_is_installed(monkeypatch):
     assert isinstance(make("dmc_cartpole_swingup"), GymnasiumList)
 
 
+@needs_dm_control
+def test_auto_is_dm_control_where_envpools_rewards_are_others(monkeypatch):
+    assert isinstance(make("dmc_ball_in_cup_catch"), GymnasiumList)
+    monkeypatch.setattr(family.importlib.util, "find_spec", lambda name: None if name == "dm_control" else object())
+    with pytest.raises(ValueError, match="'dm_control', which is not installed; --env_backend=envpool has it"):
+        make("dmc_ball_in_cup_catch")
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
