@@ -86,9 +86,14 @@ class EnvPoolVector(gym.vector.VectorEnv[Any, Any, Any]):
         return observations, _useful(infos)
 
     # hot path
-    def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Step every environment; those whose episode has ended are reset instead."""
-        observations, rewards, terminated, truncated, infos = self._pool.step(actions)
+    def step(
+        self, actions: Any, rows: np.ndarray | None = None
+    ) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Step every environment, or only some `rows` of them; those whose episode has ended are reset instead.
+
+        The outcome has one element for each action, in that order.
+        """
+        observations, rewards, terminated, truncated, infos = self._pool.step(actions, rows)
         return observations, rewards, terminated, truncated, _useful(infos)
 
     def render(self) -> tuple[np.ndarray, ...]:

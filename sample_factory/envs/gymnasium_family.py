@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,23 +59,34 @@ def refuse_frameskip(full_env_name: str, cfg: Any) -> None:
 def make_gymnasium_env(
     full_env_name: str, cfg: Any, env_config: EnvConfig | None, render_mode: str | None = None
 ) -> gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any]:
-    """Make `gym_<id>` without the wrappers that check how it is called, because they cost time.
+    """Make `gym_<id>`.
 
     Where Gymnasium itself has the environment as one that steps all rows at once (`CartPole-v1`: 0.6 instead of 5 us a
     step), the whole group is made of that, as `gymnasium.make_vec` would: the same rules, one random generator for all.
     """
     refuse_frameskip(full_env_name, cfg)
     kwargs = parse_env_kwargs(getattr(cfg, "env_kwargs", "{}"))
-    spec = copy.copy(_find_spec(full_env_name))
+    spec = _find_spec(full_env_name)
     if render_mode is None and env_config is not None and env_config.num_envs > 1:
         vector = _native_vector_env(spec, env_config.num_envs, kwargs)
         if vector is not None:
             return vector
+    return make_unchecked(full_env_name, spec, kwargs, render_mode)
+
+
+def make_unchecked(
+    full_env_name: str, spec: gym.envs.registration.EnvSpec, kwargs: Mapping[str, Any], render_mode: str | None
+) -> gym.Env[Any, Any]:
+    """Make an environment of Gymnasium without the wrappers that check how it is called, because they cost time.
+
+    Raises:
+        ValueError: a package is missing, or the keyword arguments are refused.
+    """
+    spec = copy.copy(spec)
     spec.order_enforce = False
-    if render_mode is not None:
-        kwargs["render_mode"] = render_mode
+    shown: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}
     try:
-        return gym.make(spec, disable_env_checker=True, **kwargs)
+        return gym.make(spec, disable_env_checker=True, **kwargs, **shown)
     except gym.error.DependencyNotInstalled as error:
         raise ValueError(f"environment {full_env_name!r} needs another package: {error}") from error
     except TypeError as error:

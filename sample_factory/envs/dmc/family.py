@@ -1,0 +1,64 @@
+"""The `dmc_<domain>_<task>` family: the DeepMind Control suite, from states. Knows no physics.
+
+EnvPool steps the same tasks in C++: NUMBERS.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from typing import Any
+
+from sample_factory.envs.dmc.batch import DmcBatch
+from sample_factory.envs.dmc.env import DmcEnv
+from sample_factory.envs.dmc.tasks import PREFIX, TASKS, Task, find_task
+from sample_factory.envs.registry import EnvFamily
+
+DEFAULTS: Mapping[str, Any] = {
+    "encoder_type": "mlp",
+    "encoder_subtype": "mlp_mujoco",
+    "hidden_size": 64,
+    "encoder_extra_fc_layers": 0,
+    "env_frameskip": 1,
+    "nonlinearity": "tanh",
+}
+"""Option values for all tasks of this family."""
+
+
+def make_dmc(
+    full_env_name: str, cfg: Any, env_config: Mapping[str, Any] | None, render_mode: str | None = None
+) -> DmcEnv | DmcBatch:
+    """Make `dmc_<domain>_<task>`; with EnvPool all environments of a group at once.
+
+    `--env_frameskip=n` holds an action for n control steps. EnvPool renders nothing, so an environment to be shown is
+    always dm_control's.
+    """
+    task = find_task(full_env_name)
+    repeat = getattr(cfg, "env_frameskip", None) or 1
+    if render_mode is None and _backend(task, getattr(cfg, "env_backend", "auto")) == "envpool":
+        return DmcBatch(task, env_config["num_envs"] if env_config is not None else 1, repeat)
+    return DmcEnv(task, repeat, render_mode)
+
+
+def _backend(task: Task, asked: str) -> str:
+    if asked != "auto":
+        return asked
+    if task.envpool_is_faithful and importlib.util.find_spec("envpool"):
+        return "envpool"
+    if not task.envpool_is_faithful and not importlib.util.find_spec("dm_control"):
+        raise ValueError(
+            f"{task.name} needs the package 'dm_control', which is not installed; --env_backend=envpool has it with "
+            "other rewards"
+        )
+    return "gymnasium"
+
+
+FAMILY = EnvFamily(
+    PREFIX,
+    make_dmc,
+    defaults=DEFAULTS,
+    extra="dmc",
+    names=lambda: list(TASKS),
+    backends=("gymnasium", "envpool"),
+    frame_by_frame=True,
+)

@@ -1,0 +1,96 @@
+"""The `mujoco_<task>` family: Gymnasium's MuJoCo tasks, version 5. Knows no physics.
+
+EnvPool steps the same tasks in C++: NUMBERS.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+
+from sample_factory.envs.envpool_vector import EnvPoolVector
+from sample_factory.envs.gymnasium_family import GymnasiumOptions, make_unchecked, parse_env_kwargs
+from sample_factory.envs.mujoco_process import prefer_rendering_without_display, report_once
+from sample_factory.envs.registry import EnvFamily, unknown_name
+
+PREFIX = "mujoco_"
+TASKS = {
+    "ant": "Ant-v5",
+    "half_cheetah": "HalfCheetah-v5",
+    "hopper": "Hopper-v5",
+    "humanoid": "Humanoid-v5",
+    "humanoid_standup": "HumanoidStandup-v5",
+    "inverted_double_pendulum": "InvertedDoublePendulum-v5",
+    "inverted_pendulum": "InvertedPendulum-v5",
+    "pusher": "Pusher-v5",
+    "reacher": "Reacher-v5",
+    "swimmer": "Swimmer-v5",
+    "walker2d": "Walker2d-v5",
+}
+_ALIASES = {"halfcheetah": "half_cheetah"}
+
+DEFAULTS: Mapping[str, Any] = {
+    "encoder_type": "mlp",
+    "encoder_subtype": "mlp_mujoco",
+    "hidden_size": 64,
+    "encoder_extra_fc_layers": 0,
+    "env_frameskip": 1,
+    "nonlinearity": "tanh",
+}
+"""Option values for all tasks of this family."""
+
+
+def make_mujoco(
+    full_env_name: str, cfg: Any, env_config: Mapping[str, Any] | None, render_mode: str | None = None
+) -> gym.Env[Any, Any] | EnvPoolVector:
+    """Make `mujoco_<task>`; with EnvPool all environments of a group at once.
+
+    EnvPool renders nothing, so an environment to be shown is always Gymnasium's.
+    """
+    task_id = _task_id(full_env_name)
+    skip = getattr(cfg, "env_frameskip", None)
+    if skip not in (None, 1):
+        raise ValueError(
+            f"--env_frameskip={skip} is not available for --env={full_env_name}, whose rewards depend on the time of a "
+            "step; use --env_kwargs='{\"frame_skip\": n}' for another number of physics steps per step"
+        )
+    kwargs = parse_env_kwargs(getattr(cfg, "env_kwargs", "{}"))
+    if render_mode is None and _backend(getattr(cfg, "env_backend", "auto"), kwargs) == "envpool":
+        return EnvPoolVector(task_id, env_config["num_envs"] if env_config is not None else 1, kwargs)
+    if render_mode == "rgb_array":
+        prefer_rendering_without_display()
+    report_once()
+    return make_unchecked(full_env_name, gym.spec(task_id), kwargs, render_mode)
+
+
+def _backend(asked: str, kwargs: Mapping[str, Any]) -> str:
+    if asked != "auto":
+        return asked
+    # Keyword arguments are Gymnasium's; EnvPool has many of them, but not all.
+    return "envpool" if importlib.util.find_spec("envpool") and not kwargs else "gymnasium"
+
+
+def _task_id(full_env_name: str) -> str:
+    task = full_env_name.removeprefix(PREFIX)
+    task_id = TASKS.get(_ALIASES.get(task, task))
+    if task_id is None:
+        raise ValueError(unknown_name(f"unknown environment {full_env_name!r}", full_env_name, _names()))
+    return task_id
+
+
+def _names() -> list[str]:
+    return [PREFIX + task for task in TASKS]
+
+
+FAMILY = EnvFamily(
+    PREFIX,
+    make_mujoco,
+    options=GymnasiumOptions,
+    defaults=DEFAULTS,
+    extra="mujoco",
+    names=_names,
+    backends=("gymnasium", "envpool"),
+)
