@@ -140,7 +140,12 @@ def reset_agents(env: Any, seed: int | None) -> Sequence[Any]:
 # hot path
 def step_agents(env: Any, actions: Sequence[Any]) -> AgentsOutcome:
     """Step a multi-agent environment of either generation; dones are terminations unless the info says otherwise."""
-    outcome = env.step(list(actions))
+    return read_outcome(env.step(list(actions)))
+
+
+# hot path
+def read_outcome(outcome: Any) -> AgentsOutcome:
+    """What `step` of either generation returned, by name."""
     if len(outcome) == 5:
         return AgentsOutcome(*outcome)
     observations, rewards, dones, infos = outcome
