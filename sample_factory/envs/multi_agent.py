@@ -122,11 +122,15 @@ def env_attribute(env: Any, name: str, default: Any) -> Any:
     return getattr(env, name, default)
 
 
+def takes_seed(env: Any) -> bool:
+    """Whether `reset` has a place for a seed."""
+    parameters = inspect.signature(env.reset).parameters
+    return "seed" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
 def reset_agents(env: Any, seed: int | None) -> Sequence[Any]:
     """Reset a multi-agent environment, with a seed if it takes one; the observations of its agents."""
-    parameters = inspect.signature(env.reset).parameters
-    takes_seed = "seed" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    outcome = env.reset(seed=seed) if takes_seed else env.reset()
+    outcome = env.reset(seed=seed) if takes_seed(env) else env.reset()
     has_infos = (
         isinstance(outcome, tuple)
         and len(outcome) == 2

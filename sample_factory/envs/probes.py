@@ -270,7 +270,7 @@ class VectorProbe:
         for key, leaf in batch.items():
             # One array for all rows is fine as long as it never changes.
             changed = not _same(self._first.setdefault(key, np.array(leaf)), leaf)
-            if changed and self.num_rows > 1 and np.may_share_memory(leaf[0], leaf[1]) and not findings:
+            if changed and self.num_rows > 1 and np.shares_memory(leaf[0], leaf[1]) and not findings:
                 findings.append(Finding("shared-rows", f"rows 0 and 1 of observation {key!r} are one array", key, 0))
         return values, findings
 

@@ -26,6 +26,11 @@ class RandomActions:
         self._actions = np.concatenate(columns, axis=-1).astype(layout.dtype)
         self._scores = random.random((_NUM_SAMPLES, rows, layout.mask_size), np.float32)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return self._actions.nbytes + self._scores.nbytes
+
     # hot path
     def next(self, obs: Mapping[str, np.ndarray]) -> np.ndarray:
         """The next flat actions [rows, num_actions], to be left unchanged.
