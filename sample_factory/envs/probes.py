@@ -320,10 +320,8 @@ class BatchedProbe:
         marks = self._mark()
         self.env.reset(seed, self.out)
         self._pending[:] = False
-        findings = self._unwritten(marks)
         values = self._values()
-        if not findings:
-            findings = self._value_findings(values)
+        findings = self._unwritten(marks) or self._value_findings(values)
         return Seen(values, [], np.zeros(self.num_rows, bool), np.ones(self.num_rows, bool), findings)
 
     def step(self, flat: np.ndarray) -> Seen:
@@ -336,12 +334,12 @@ class BatchedProbe:
         episodes = self.env.step(given, self.out, result)
         if self.env.num_rows != self.num_rows:
             raise BrokenRuleError("agents-change", f"num_rows was {self.num_rows} and is now {self.env.num_rows}")
-        findings = self._unwritten(marks) + list(self._unwritten_results())
         values = self._values()
+        findings = list(self._unwritten_results())
         if findings:  # the flags mean nothing
-            nothing = np.zeros(self.num_rows, bool)
-            return Seen(values, [], nothing, nothing, findings)
-        findings += self._value_findings(values)
+            self._pending = np.zeros(self.num_rows, bool)
+            return Seen(values, [], self._pending, self._pending, findings)
+        findings += self._unwritten(marks) or self._value_findings(values)
         for row in range(self.num_rows):
             findings += reward_findings(result.rewards[row], row)
         if not np.array_equal(given, flat):

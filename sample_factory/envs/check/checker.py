@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,14 +22,15 @@ from sample_factory.envs.check.report import Report
 from sample_factory.envs.check.subject import Facts, Subject
 from sample_factory.envs.rules import Finding
 from sample_factory.system.cores import available_cores
-from sample_factory.system.usage import available_bytes
-from sample_factory.system.process import end_start_server, prepare_start_method
+from sample_factory.system.process import dump_stack, end_start_server, prepare_start_method
 from sample_factory.system.trial import TrialCancelledError, TrialCrashedError, call_in_trial_process
+from sample_factory.system.usage import available_bytes
 
 Result = TypeVar("Result")
 
 _PRELOAD = ("numpy", "gymnasium", "sample_factory.envs.check.look", "sample_factory.envs.check.measure")
 _LOOKING_SHARE, _MEASURING_SHARE = 0.5, 0.5
+_STACK_SEC = 0.5
 _WHOLE_SEC = 86_400.0
 """No limit by itself: a process that does nothing for too long is ended by another rule."""
 
@@ -132,7 +134,14 @@ class _Check:
         progress.restart()
 
         def is_over() -> bool:
-            return self._cancelled() or progress.silent_sec() > self._timeout_sec
+            if self._cancelled():
+                return True
+            if progress.silent_sec() <= self._timeout_sec:
+                return False
+            if progress.pid():
+                dump_stack(progress.pid())
+                time.sleep(_STACK_SEC)
+            return True
 
         what = f"environment {self._subject.name}"
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from sample_factory.system.arena import Arena, ArraySpec
@@ -13,26 +14,32 @@ class Progress:
     """Written by the process that steps the environment, read by the one that watches it."""
 
     def __init__(self) -> None:
-        self._arena = Arena.create({"beats": ArraySpec((2,), "int64"), "text": ArraySpec((_TEXT_BYTES,), "uint8")})
+        self._arena = Arena.create({"beats": ArraySpec((4,), "int64"), "text": ArraySpec((_TEXT_BYTES,), "uint8")})
         self._last_beats, self._last_change = 0, time.monotonic()
 
     def begin(self, activity: str) -> None:
         """Say what begins, such as "stepping environment 0"."""
         text = activity.encode()[:_TEXT_BYTES]
         self._arena["text"][:] = list(text.ljust(_TEXT_BYTES))
+        self._arena["beats"][3] = os.getpid()
         self.beat(-1)
 
     # hot path
-    def beat(self, step: int) -> None:
-        """Call before each step; 0 is the reset."""
+    def beat(self, step: int, env: int = -1) -> None:
+        """Call before each step (0 is the reset), with the number of the environment if there is one."""
         beats = self._arena["beats"]
-        beats[1] = step
+        beats[1], beats[2] = step, env
         beats[0] += 1
+
+    def pid(self) -> int:
+        """The process that steps; 0 before it has begun anything."""
+        return int(self._arena["beats"][3])
 
     def last(self) -> str:
         """Where it was last seen."""
         text = self._arena["text"].tobytes().rstrip(b"\0 ").decode(errors="replace")
-        step = self.step()
+        step, env = self.step(), int(self._arena["beats"][2])
+        text += f" environment {env}" if env >= 0 else ""
         return text if step is None else f"{text}, at {'reset' if step == 0 else f'step {step}'}"
 
     def step(self) -> int | None:
@@ -51,4 +58,4 @@ class Progress:
         """Another process begins."""
         self._last_change = time.monotonic()
         self._arena["text"][:] = 0
-        self._arena["beats"][1] = -1
+        self._arena["beats"][1:] = -1, -1, 0

@@ -98,11 +98,10 @@ def walk(
     """
     walkers = [_Walker(probe, number, seed + number) for number, probe in probes.items()]
     deadline, step = time.monotonic() + seconds, 0
+    progress.begin("stepping")
     while step <= FEWEST_STEPS or time.monotonic() < deadline:
         for walker in walkers:
-            if step == 0:
-                progress.begin(f"stepping environment {walker.number}")
-            progress.beat(step)
+            progress.beat(step, walker.number)
             try:
                 seen = walker.advance()
             except BrokenRuleError as error:
