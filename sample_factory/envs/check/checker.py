@@ -83,9 +83,11 @@ def run_check(config: CheckConfig, cancelled: Callable[[], bool] = lambda: False
     """
     run = config.run
     subject = Subject(run.env, namespace(config), registry.snapshot(), run.import_module, run.seed)
+    progress = Progress()
     try:
-        report = _Check(subject, run.seconds, run.timeout_seconds, cancelled).run()
+        report = _Check(subject, progress, run.seconds, run.timeout_seconds, cancelled).run()
     finally:
+        progress.close()
         end_start_server()
         cleanup = registry.resolve(run.env).cleanup
         if cleanup is not None:
@@ -96,11 +98,18 @@ def run_check(config: CheckConfig, cancelled: Callable[[], bool] = lambda: False
 
 
 class _Check:
-    def __init__(self, subject: Subject, seconds: float, timeout_sec: float, cancelled: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        progress: Progress,
+        seconds: float,
+        timeout_sec: float,
+        cancelled: Callable[[], bool],
+    ) -> None:
         self._subject, self._seconds, self._timeout_sec = subject, seconds, timeout_sec
         self._cancelled = cancelled
         self._context = prepare_start_method(_PRELOAD)
-        self._progress = Progress()
+        self._progress = progress
 
     def run(self) -> Report:
         """Look first; measure what can be stepped."""

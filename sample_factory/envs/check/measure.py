@@ -67,7 +67,7 @@ class Measurements:
     reset_steps: float | None
     """Time of a reset, in steps; None if no episode ended."""
     bytes_per_env: float | None
-    """None if it could not be told."""
+    """In the largest group; None if there was none."""
     seconds_to_make: float
     """Time to make and reset one environment."""
     machine_was_busy: bool
@@ -112,6 +112,7 @@ class _Measuring:
         """One group size after the other."""
         sizes = _NATIVE_SIZES if self._is_native else _SIZES
         group: _Group | None = None
+        self._load_libraries()
         for number, size in enumerate(sizes):
             if number and not self._has_room(size, max(seconds, _MOST_MAKING_SEC)):
                 break
@@ -131,6 +132,13 @@ class _Measuring:
             group.env.close()
         return self._result()
 
+    def _load_libraries(self) -> None:
+        """Make and reset one that is not measured: the first one takes time and memory that no other does."""
+        self._progress.begin("making an environment")
+        env = self._subject.make_batch(0, 1)
+        env.reset(self._subject.seed, zero_rows(env.keys, env.num_rows))
+        env.close()
+
     def _has_room(self, size: int, seconds: float) -> bool:
         needed = (self._bytes_per_env or 0.0) * size
         return self._making_sec * size < seconds and needed < _MEMORY_SHARE * available_bytes()
@@ -146,9 +154,8 @@ class _Measuring:
         for step in range(_WARM_UP_STEPS):
             self._progress.beat(step + 1)
             group.step()
-        if number:  # the first one loads libraries
-            taken = tree_bytes() - before - group.own_bytes
-            self._bytes_per_env = max(0.0, taken / size)
+        taken = tree_bytes() - before - group.own_bytes
+        self._bytes_per_env = max(0.0, taken / size)
         return group
 
     def _step(self, group: _Group, size: int, seconds: float) -> Speed:

@@ -54,6 +54,10 @@ class Progress:
             self._last_beats, self._last_change = beats, now
         return now - self._last_change
 
+    def close(self) -> None:
+        """Give the shared memory back."""
+        self._arena.close()
+
     def restart(self) -> None:
         """Another process begins."""
         self._last_change = time.monotonic()

@@ -100,7 +100,7 @@ def _measurements(measured: Measurements) -> Iterator[str]:
             yield from _entry("", "estimates only: other processes kept this machine busy")
     if measured.reset_steps is not None:
         yield from _entry("reset", f"takes as long as {measured.reset_steps:.1f} steps")
-    yield from _entry("making", f"{measured.seconds_to_make * 1000:.3g} ms per environment, first reset included")
+    yield from _entry("making", f"{_duration(measured.seconds_to_make)} per environment, first reset included")
     if measured.bytes_per_env is not None:
         yield from _entry("memory", f"{_memory(measured.bytes_per_env)} per environment")
     episodes = measured.episodes
@@ -135,6 +135,10 @@ def _wrapped(text: str, indent: str) -> list[str]:
 def _round(number: float) -> str:
     """Three digits: no more are worth anything."""
     return f"{float(f'{number:.3g}'):,.0f}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
 
 
 def _memory(size_bytes: float) -> str:
