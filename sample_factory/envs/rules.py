@@ -104,19 +104,21 @@ class BrokenRuleError(ValueError):
         self.finding = Finding(rule, problem, key, row)
 
 
-def observation_findings(keys: Mapping[str, KeySpec], values: Mapping[str, Any], row: int | None) -> Iterator[Finding]:
+def observation_findings(
+    keys: Mapping[str, KeySpec], values: Mapping[str, Any], row: int | None, noun: str = "agent"
+) -> Iterator[Finding]:
     """Rules of one observation, by key, as the environment returned it; `row` is None if there is only one."""
-    agent = "" if row is None else f" of agent {row}"
+    agent = "" if row is None else f" of {noun} {row}"
     for key, spec in keys.items():
         broken = leaf_problem(spec.space, values[key])
         if broken is not None:
             yield Finding(broken[0], f"observation {key!r}{agent} {broken[1]}", key, row)
 
 
-def reward_findings(reward: Any, row: int | None) -> Iterator[Finding]:
+def reward_findings(reward: Any, row: int | None, noun: str = "agent") -> Iterator[Finding]:
     """Rules of one reward."""
     if np.ndim(reward) != 0 or not _is_finite_number(reward):
-        agent = "" if row is None else f" of agent {row}"
+        agent = "" if row is None else f" of {noun} {row}"
         yield Finding("bad-reward", f"the reward {reward!r}{agent} is no finite number", row=row)
 
 

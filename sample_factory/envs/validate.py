@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sample_factory.envs.batching import check_size
-from sample_factory.envs.probes import Seen, masks, open_probe
+from sample_factory.envs.probe import Seen, masks
+from sample_factory.envs.probes import open_probe
 from sample_factory.envs.random_actions import RandomActions
 from sample_factory.envs.registry import EnvConfig, create_env
 from sample_factory.envs.rules import BrokenRuleError

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from sample_factory.envs.batch_probes import BatchedProbe
 from sample_factory.envs.batching import check_size, kind_of_env
 from sample_factory.envs.check.findings import Findings
 from sample_factory.envs.check.progress import Progress
@@ -17,7 +18,8 @@ from sample_factory.envs.contract import new_step_arrays
 from sample_factory.envs.failures import close_quietly
 from sample_factory.envs.multi_agent import takes_seed
 from sample_factory.envs.observations import zero_rows
-from sample_factory.envs.probes import BatchedProbe, Probe, open_probe
+from sample_factory.envs.probe import Probe
+from sample_factory.envs.probes import open_probe
 from sample_factory.envs.random_actions import RandomActions
 from sample_factory.envs.rules import BrokenRuleError, Finding
 

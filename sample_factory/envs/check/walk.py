@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sample_factory.envs.batch_probes import BatchedProbe
 from sample_factory.envs.check.findings import Findings
 from sample_factory.envs.check.progress import Progress
-from sample_factory.envs.probes import BatchedProbe, Probe, Seen, SingleProbe, masks
+from sample_factory.envs.probe import Probe, Seen, masks
+from sample_factory.envs.probes import SingleProbe
 from sample_factory.envs.random_actions import RandomActions
 from sample_factory.envs.rules import BrokenRuleError, Finding
 
