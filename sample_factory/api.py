@@ -5,12 +5,11 @@ Worker processes import the script that calls this, so the call stands under `if
 
 from __future__ import annotations
 
-import json
 import multiprocessing
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sample_factory.algorithms.status import Status
+from sample_factory.config.keywords import command_line
 
 if TYPE_CHECKING:
     from sample_factory.algorithms.appo.evaluation import EvaluationResult
@@ -49,19 +48,6 @@ def evaluate(*arguments: str, **options: Any) -> EvaluationResult:
     from sample_factory.algorithms.appo.options import parse_evaluation_options
 
     return evaluation.evaluate(parse_evaluation_options([*command_line(options), *arguments]))
-
-
-def command_line(options: Mapping[str, Any]) -> list[str]:
-    """The arguments that say the same as keyword arguments; a dictionary becomes a JSON object."""
-    arguments: list[str] = []
-    for name, value in options.items():
-        if isinstance(value, Mapping):
-            arguments.append(f"--{name}={json.dumps(value)}")
-        elif isinstance(value, Sequence) and not isinstance(value, str):
-            arguments += [f"--{name}", *map(str, value)]
-        else:
-            arguments.append(f"--{name}={value}")
-    return arguments
 
 
 def _refuse_import_by_worker() -> None:

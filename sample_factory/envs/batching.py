@@ -47,9 +47,21 @@ def batch_envs(name: str, make: Callable[[int], Any], num_envs: int) -> BatchedE
         return GymnasiumList(name, make, num_envs, first)
     if kind == "multi_agent":
         return MultiAgentList(name, make, num_envs, first)
-    rows = int(first.num_rows if kind == "batched" else first.num_envs)
-    if rows % num_envs or (kind == "vector" and rows != num_envs):
-        first.close()
-        raise ValueError(f"environment {name!r} was asked for env_config.num_envs={num_envs} and made {rows} rows")
+    check_size(name, first, num_envs)
     batched: BatchedEnv = first if kind == "batched" else VectorEnvAdapter(name, first)
     return batched
+
+
+def check_size(name: str, env: Any, num_envs: int) -> None:
+    """Whether a natively batched environment has the rows that it was asked for.
+
+    Raises:
+        ValueError: it has not; the environment is closed.
+    """
+    kind = kind_of_env(name, env)
+    if kind not in ("batched", "vector"):
+        return
+    rows = int(env.num_rows if kind == "batched" else env.num_envs)
+    if rows % num_envs or (kind == "vector" and rows != num_envs):
+        env.close()
+        raise ValueError(f"environment {name!r} was asked for env_config.num_envs={num_envs} and made {rows} rows")

@@ -133,11 +133,15 @@ def env_attribute(env: Any, name: str, default: Any) -> Any:
     return getattr(env, name, default)
 
 
+def takes_seed(env: Any) -> bool:
+    """Whether `reset` has a place for a seed."""
+    parameters = inspect.signature(env.reset).parameters
+    return "seed" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
 def reset_agents(env: Any, seed: int | None) -> Sequence[Any]:
     """Reset a multi-agent environment, with a seed if it takes one; the observations of its agents."""
-    parameters = inspect.signature(env.reset).parameters
-    takes_seed = "seed" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    outcome = env.reset(seed=seed) if takes_seed else env.reset()
+    outcome = env.reset(seed=seed) if takes_seed(env) else env.reset()
     has_infos = (
         isinstance(outcome, tuple)
         and len(outcome) == 2
@@ -151,7 +155,12 @@ def reset_agents(env: Any, seed: int | None) -> Sequence[Any]:
 # hot path
 def step_agents(env: Any, actions: Sequence[Any]) -> AgentsOutcome:
     """Step a multi-agent environment of either generation; dones are terminations unless the info says otherwise."""
-    outcome = env.step(list(actions))
+    return read_outcome(env.step(list(actions)))
+
+
+# hot path
+def read_outcome(outcome: Any) -> AgentsOutcome:
+    """What `step` of either generation returned, by name."""
     if len(outcome) == 5:
         return AgentsOutcome(*outcome)
     observations, rewards, dones, infos = outcome

@@ -51,7 +51,7 @@ class VectorEnvAdapter:
     # hot path
     def step(self, actions: np.ndarray, out: Mapping[str, np.ndarray], result: StepArrays) -> Sequence[EpisodeInfo]:
         """Step every row once."""
-        observations, rewards, terminated, truncated, infos = self.env.step(self._decode(actions))
+        observations, rewards, terminated, truncated, infos = self.env.step(self.decode(actions))
         self._writer.write_batch(observations, out)
         if self._same_step:
             result.resets[:] = terminated | truncated
@@ -77,7 +77,8 @@ class VectorEnvAdapter:
             self._is_closed = True
             self.env.close()
 
-    def _decode(self, flat: np.ndarray) -> Any:
+    def decode(self, flat: np.ndarray) -> Any:
+        """The batch of actions that the vector environment takes, of flat actions [num_rows, num_actions]."""
         single, batched = self.env.single_action_space, self.env.action_space
         if isinstance(single, gym.spaces.Discrete):
             return flat[:, 0].astype(np.int64) + single.start

@@ -24,6 +24,10 @@ class TrialCancelledError(Exception):
     """The run is to end before the trial has."""
 
 
+class TrialCrashedError(ValueError):
+    """The process of the trial died."""
+
+
 def call_in_trial_process(
     context: multiprocessing.context.ForkServerContext,
     what: str,
@@ -35,7 +39,8 @@ def call_in_trial_process(
     """Result of `function(*args)`, computed elsewhere.
 
     Raises:
-        ValueError: it raised one, its process died, or it took too long; `what` says what was tried.
+        ValueError: it raised one, its process died (`TrialCrashedError`), or it took too long; `what` says what was
+            tried.
         TrialCancelledError: `cancelled` became true first.
     """
     receiver, sender = context.Pipe(duplex=False)
@@ -71,7 +76,7 @@ def _result(
         kind, value = receiver.recv()
     except EOFError:
         process.join(_END_SEC)
-        raise ValueError(f"{what} crashed its process ({_cause(process.exitcode)})") from None
+        raise TrialCrashedError(f"{what} crashed its process ({_cause(process.exitcode)})") from None
     if kind == "error":
         raise value
     return value

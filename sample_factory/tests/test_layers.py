@@ -23,6 +23,7 @@ TORCH_FREE_MODULES = (
     "sample_factory.rl.spaces",
     "sample_factory.envs.contract",
     "sample_factory.envs.registry",
+    "sample_factory.envs.check",
     "sample_factory.sampling.rollout_worker",
     "sample_factory.algorithms.appo.training",
     "sample_factory.algorithms.appo.model_spec",

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from sample_factory.envs import registry
+from sample_factory.envs.rules import leaf_problem
 from sample_factory.envs.tests.envs_for_tests import Counting, Duel, Nested
-from sample_factory.envs.validate import BadValue, check_block, describe, leaf_problem
+from sample_factory.envs.validate import BadValue, check_block, describe
 from sample_factory.rl.spaces import observation_keys
 
 CFG = SimpleNamespace()
@@ -126,7 +127,7 @@ def test_missing_keys_wrong_interfaces_and_exceptions_are_reported():
         describe_env(FirstGeneration)
     with pytest.raises(ValueError, match="'tested' raised ZeroDivisionError at step 1: division by zero"):
         describe_env(Crashing)
-    with pytest.raises(ValueError, match="raised KeyError at reset: 'n'"):
+    with pytest.raises(ValueError, match=r"at reset: the observation lacks parts of its space \(KeyError: 'n'\)"):
         describe_env(WithoutKey)
     with pytest.raises(ValueError, match="'tested': unsupported action space"):
         describe_env(Continuous)
@@ -137,7 +138,7 @@ def test_missing_keys_wrong_interfaces_and_exceptions_are_reported():
 def test_floats_in_an_integer_image_are_a_mistake():
     """They would be cut to black when stored."""
     space = gym.spaces.Box(0, 255, (2, 2, 3), np.uint8)
-    assert leaf_problem(space, np.full((2, 2, 3), 0.5)) == "has dtype float64, declared uint8"
+    assert leaf_problem(space, np.full((2, 2, 3), 0.5)) == ("wrong-dtype", "has dtype float64, declared uint8")
     assert leaf_problem(space, np.full((2, 2, 3), 300, np.int32)) is not None
     assert leaf_problem(space, np.full((2, 2, 3), 255, np.uint8)) is None
 

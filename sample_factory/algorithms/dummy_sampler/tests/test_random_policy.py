@@ -6,7 +6,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from sample_factory.algorithms.dummy_sampler.random_policy import RandomPolicy, allowed_actions
+from sample_factory.algorithms.dummy_sampler.random_policy import RandomPolicy
+from sample_factory.envs.random_actions import allowed_actions
 from sample_factory.rl.spaces import MASK_KEY, action_layout
 
 NO_STATE = np.zeros((4, 0), np.float32)
