@@ -5,13 +5,15 @@ set -uo pipefail
 
 source "$(dirname "${BASH_SOURCE[0]}")/scripts/venv.sh"
 
-# The extra that a family of environments needs, from the prefix of --env. Families without a line need the core only.
-extra_for_env() {
+# The extras that a family of environments needs, from the prefix of --env. Families without a line need the core only.
+# Where EnvPool steps the same environments several times as fast, it comes along.
+extras_for_env() {
     case "$1" in
         doom_*) echo vizdoom ;;
         atari_*) echo atari ;;
-        mujoco_*) echo mujoco ;;
-        minigrid_* | MiniGrid-* | BabyAI-*) echo minigrid ;;
+        mujoco_*) printf '%s\n' mujoco envpool ;;
+        dmc_*) printf '%s\n' dmc envpool ;;
+        MiniGrid-* | BabyAI-*) printf '%s\n' minigrid envpool ;;
         envpool_*) echo envpool ;;
         procgen_*) echo procgen ;;
         pettingzoo_*) echo pettingzoo ;;
@@ -23,11 +25,11 @@ extras_for_arguments() {
     local previous="" argument
     for argument in "$@"; do
         case "$argument" in
-            --env=*) extra_for_env "${argument#--env=}" ;;
+            --env=*) extras_for_env "${argument#--env=}" ;;
             --with_wandb=[Tt]rue | --with_wandb=1) echo wandb ;;
         esac
         case "$previous $argument" in
-            "--env "*) extra_for_env "$argument" ;;
+            "--env "*) extras_for_env "$argument" ;;
             "--with_wandb "[Tt]rue) echo wandb ;;
         esac
         previous="$argument"

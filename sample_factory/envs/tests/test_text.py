@@ -11,8 +11,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from sample_factory.envs.rules import leaf_problem
 from sample_factory.envs.text import Vocabulary
-from sample_factory.envs.validate import leaf_problem
 from sample_factory.rl.spaces import TextSpace, observation_keys
 
 WORDS = ("go", "to", "the", "red", "ball")
