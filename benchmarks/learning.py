@@ -64,6 +64,12 @@ CASES = {
     "tmaze": LearningCase(f"{_TMAZE} --use_rnn=True", 3.9, episodes=1000),
     # Both arms look alike without a memory: half of 4 - 0.1. A mean of 1000 episodes is within 0.2 of it (three sigma).
     "tmaze_without_memory": LearningCase(f"{_TMAZE} --use_rnn=False", 1.95 - 0.2, at_most=1.95 + 0.2, episodes=1000),
+    "minigrid_doorkey": LearningCase(
+        f"--env=MiniGrid-DoorKey-6x6-v0 {_COMMON} --use_rnn=False --num_envs_per_worker=16 --rollout=128 "
+        "--recurrence=128 --batch_size=512 --num_batches_per_iteration=8 --ppo_epochs=4 --learning_rate=0.001 "
+        "--max_grad_norm=0.5 --exploration_loss_coeff=0.01 --train_for_env_steps=1000000",
+        0.9,
+    ),
     "doom_basic": LearningCase(
         f"--env=doom_basic {_COMMON} --num_envs_per_worker=8 --batch_size=512 --learning_rate=0.0005 --ppo_epochs=2 "
         "--max_grad_norm=1 --train_for_env_steps=600000",
