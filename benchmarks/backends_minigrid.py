@@ -29,7 +29,7 @@ from sample_factory.envs.registry import make_batched
 
 NUM_ENVS = 16
 NUM_STEPS = 400
-_LEFT_OUT = ("Dynamic-Obstacles", "WFC", "ObstructedMaze", "BabyAI-SynthS5R2")
+_LEFT_OUT = ("Dynamic-Obstacles", "WFC", "BabyAI-SynthS5R2")
 _SPEED_IDS = ("MiniGrid-Empty-8x8-v0", "MiniGrid-DoorKey-6x6-v0", "BabyAI-GoToLocal-v0", "BabyAI-BossLevel-v0")
 _DESCRIPTION = re.compile(
     r"(?:the|a) (?:(red|green|blue|purple|yellow|grey) )?(box|ball|key|door|object)"
@@ -104,6 +104,8 @@ def put_level(game: Any, state: Any, seed: int) -> None:
     game.grid, game.width, game.height = grid, state.width, state.height
     game.agent_pos, game.agent_dir = tuple(state.agent_pos), state.agent_dir
     game.carrying = _object(state.carrying_type, state.carrying_color, state.carrying_state)
+    if game.carrying is not None:
+        game.carrying.cur_pos = game.carrying.init_pos = (-1, -1)
     game.mission, game.max_steps, game.step_count = state.mission, state.max_steps, 0
     if game.spec.id.startswith("BabyAI-"):
         game.instrs = instruction(state.mission, game)
