@@ -99,6 +99,13 @@ CASES = {
     "half_cheetah": LearningCase(f"--env=mujoco_half_cheetah {_CONTINUOUS}", 3000, by_median=True),
     "hopper": LearningCase(f"--env=mujoco_hopper {_CONTINUOUS}", 1500, by_median=True),
     "dmc_cartpole_swingup": LearningCase(f"--env=dmc_cartpole_swingup {_CONTINUOUS}", 700, by_median=True),
+    "minigrid_doorkey": LearningCase(
+        f"--env=MiniGrid-DoorKey-6x6-v0 {_COMMON} --use_rnn=False --num_envs_per_worker=16 --rollout=128 "
+        "--recurrence=128 --batch_size=512 --num_batches_per_iteration=8 --ppo_epochs=4 --learning_rate=0.001 "
+        "--max_grad_norm=0.5 --exploration_loss_coeff=0.01 --train_for_env_steps=1000000",
+        0.9,
+        by_median=True,
+    ),
     "doom_basic": LearningCase(
         f"--env=doom_basic {_COMMON} --num_envs_per_worker=8 --batch_size=512 --learning_rate=0.0005 --ppo_epochs=2 "
         "--max_grad_norm=1 --train_for_env_steps=600000",
