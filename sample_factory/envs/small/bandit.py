@@ -48,4 +48,4 @@ class Bandit(SmallGame):
         return f"pull {self._elapsed[0] + 1} of {PULLS}"
 
 
-FAMILY = small_family(Bandit, (2, 10, 4))
+FAMILY = small_family(Bandit, (2, 4, 10))

@@ -145,10 +145,10 @@ class OneGame(gym.Env[np.ndarray, Any]):
 
 
 def small_family(game: type[SmallGame], sizes: Sequence[int]) -> EnvFamily:
-    """The family of a game whose constructor takes (num_games, size); `sizes` are the ones to suggest."""
+    """The family of a game whose constructor takes (num_games, size); `sizes` are suggested, the middle one first."""
     return EnvFamily(
         game.prefix,
-        _maker(game, sizes[-1]),
+        _maker(game, sizes[len(sizes) // 2]),
         defaults=VECTOR_DEFAULTS,
         names=lambda: [f"{game.prefix}{size}" for size in sizes],
     )

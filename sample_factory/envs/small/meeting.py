@@ -79,4 +79,4 @@ class Meeting(SmallGame):
         return "\n".join("".join(line) for line in lines)
 
 
-FAMILY = small_family(Meeting, (3, 8, 4))
+FAMILY = small_family(Meeting, (3, 4, 8))

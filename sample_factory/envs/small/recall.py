@@ -61,4 +61,4 @@ class Recall(SmallGame):
         return f"symbol {self._symbol()[0]} is {verb}"
 
 
-FAMILY = small_family(Recall, (2, 8, 4))
+FAMILY = small_family(Recall, (2, 4, 8))

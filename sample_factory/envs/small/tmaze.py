@@ -66,4 +66,4 @@ class TMaze(SmallGame):
         return f"{place}, goal {'right' if self._goal_is_right[0] else 'left'}"
 
 
-FAMILY = small_family(TMaze, (5, 20, 10))
+FAMILY = small_family(TMaze, (5, 10, 20))
