@@ -204,5 +204,6 @@ def _print_help(root_type: type, family_options: type | None, values: Mapping[st
     form = make_dataclass(
         "Options", [(name, type(section), field(default=section)) for name, section in sections.items()]
     )
-    program = PurePath(sys.argv[0]).name
+    path = PurePath(sys.argv[0])
+    program = path.parent.name if path.stem == "__main__" else path.name
     tyro.cli(form, args=["--help"], config=_TYRO, use_underscores=True, prog=program, description="")

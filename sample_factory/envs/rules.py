@@ -126,13 +126,13 @@ def flag_findings(terminated: Any, truncated: Any, row: int | None) -> Iterator[
     """Rules of the two ends of an episode."""
     for name, flag in (("terminated", terminated), ("truncated", truncated)):
         if not isinstance(flag, bool | np.bool_):
-            yield Finding("flags-not-bool", f"{name} is {flag!r}, a {type(flag).__name__}", row=row)
+            yield Finding("flags-not-bool", f"{name} is {flag!r} of type {type(flag).__name__}", row=row)
 
 
 def info_findings(info: Any, row: int | None) -> Iterator[Finding]:
     """Rules of one info."""
     if not isinstance(info, Mapping):
-        yield Finding("info-not-dict", f"info is {info!r}, a {type(info).__name__}", row=row)
+        yield Finding("info-not-dict", f"info is {info!r} of type {type(info).__name__}", row=row)
 
 
 def leaf_problem(space: gym.Space[Any], value: Any) -> tuple[str, str] | None:
