@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sample_factory.api import evaluate, train
     from sample_factory.envs.registry import register_env
     from sample_factory.models.extensions import register_action_distribution, register_core, register_encoder
+    from sample_factory.system.summary_hooks import register_summary_hook
 
 __all__ = [
     "__version__",
@@ -20,6 +21,7 @@ __all__ = [
     "register_core",
     "register_encoder",
     "register_env",
+    "register_summary_hook",
     "train",
 ]
 __version__ = "3.0.0"
@@ -29,6 +31,7 @@ _LOCATIONS = {
     "train": "sample_factory.api",
     "evaluate": "sample_factory.api",
     "register_env": "sample_factory.envs.registry",
+    "register_summary_hook": "sample_factory.system.summary_hooks",
     "register_encoder": "sample_factory.models.extensions",
     "register_core": "sample_factory.models.extensions",
     "register_action_distribution": "sample_factory.models.extensions",

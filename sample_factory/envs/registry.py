@@ -14,6 +14,7 @@ from typing import Any
 
 from sample_factory.envs.batching import batch_envs
 from sample_factory.envs.contract import BatchedEnv
+from sample_factory.envs.reward_shaping import apply_option
 from sample_factory.system import registrations
 
 MakeEnv = Callable[..., Any]
@@ -133,7 +134,7 @@ def resolve(full_env_name: str) -> EnvFamily:
 def create_env(
     full_env_name: str, cfg: Any, env_config: EnvConfig | None = None, render_mode: str | None = None
 ) -> Any:
-    """Make one environment, or a natively batched group, as its family makes it.
+    """Make one environment, or a natively batched group, as its family makes it, with `cfg.reward_shaping`.
 
     Raises:
         ValueError: as `resolve`, or what the family has to say about the name and the options.
@@ -144,9 +145,11 @@ def create_env(
     if render_mode is not None and not arguments:
         raise ValueError(f"the function that makes {full_env_name!r} takes no render_mode, so it cannot be shown")
     try:
-        return family.make(full_env_name, cfg, env_config, **arguments)
+        env = family.make(full_env_name, cfg, env_config, **arguments)
     except ModuleNotFoundError as error:
         raise _missing_package(full_env_name, error, family.extra) from error
+    apply_option(full_env_name, env, getattr(cfg, "reward_shaping", ""))
+    return env
 
 
 def make_batched(

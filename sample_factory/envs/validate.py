@@ -7,17 +7,19 @@ observation is reported as the environment returned it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
 
+from sample_factory.config.environment import parse_reward_shaping
 from sample_factory.envs.batching import batch_envs, kind_of_env
 from sample_factory.envs.contract import BatchedEnv, new_step_arrays
 from sample_factory.envs.multi_agent import env_attribute, reset_agents, step_agents
 from sample_factory.envs.observations import ObservationWriter, zero_rows
 from sample_factory.envs.registry import EnvConfig, create_env
+from sample_factory.envs.reward_shaping import RewardShaping, changed, find_reward_shaping
 from sample_factory.rl.spaces import MASK_KEY, ActionLayout, KeySpec, action_layout
 
 NUM_STEPS = 20
@@ -34,6 +36,8 @@ class EnvDescription:
     actions: ActionLayout
     num_agents: int
     """Rows per environment."""
+    reward_shaping: RewardShaping | None = None
+    """What may be changed while it runs, with the values of `--reward_shaping`; None if there is nothing."""
 
 
 class BadValue(NamedTuple):
@@ -61,7 +65,12 @@ def describe(full_env_name: str, cfg: Any) -> EnvDescription:
         full_env_name, cfg, EnvConfig(worker_index=0, vector_index=0, env_id=0, num_envs=1, is_training=True)
     )
     try:
-        return _describe(full_env_name, env)
+        description = _describe(full_env_name, env)
+        shaping = find_reward_shaping(env)
+        if shaping is None:
+            return description
+        option = parse_reward_shaping(getattr(cfg, "reward_shaping", ""))
+        return replace(description, reward_shaping=changed(shaping, option))
     finally:
         env.close()
 

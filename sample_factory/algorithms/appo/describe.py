@@ -14,6 +14,7 @@ from typing import Literal
 from sample_factory.algorithms.appo.plan import Machine
 from sample_factory.config.config import Config
 from sample_factory.config.values import namespace
+from sample_factory.envs.reward_shaping import RewardShaping
 from sample_factory.models import extensions
 from sample_factory.rl.spaces import ActionLayout, KeySpec
 from sample_factory.sampling.policy import PolicyDescription
@@ -33,6 +34,8 @@ class RunFacts:
     machine: Machine
     worth_bfloat16: bool
     """Whether the network is large enough for bfloat16 to pay."""
+    reward_shaping: RewardShaping | None = None
+    """What the environment begins with and may be changed in a run; None if there is nothing."""
 
 
 def describe_env(config: Config) -> RunFacts:
@@ -52,6 +55,7 @@ def describe_env(config: Config) -> RunFacts:
         agents_per_env=env.num_agents,
         machine=Machine(available_cores(), device, device == "cuda" or has_native_bfloat16()),
         worth_bfloat16=has_images or config.model.hidden_size >= _LARGE_HIDDEN_SIZE,
+        reward_shaping=env.reward_shaping,
     )
 
 

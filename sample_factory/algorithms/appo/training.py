@@ -19,6 +19,7 @@ from sample_factory.algorithms.appo.wiring import ENV_STEPS, Wiring, checkpoint_
 from sample_factory.algorithms.status import Status
 from sample_factory.config.config import Config
 from sample_factory.config.experiment import experiment_dir, is_done, mark_done, prepare, save_cfg
+from sample_factory.config.values import namespace
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.processes import PRELOAD
 from sample_factory.system.console import Console
@@ -26,6 +27,7 @@ from sample_factory.system.folder_lock import FolderLock
 from sample_factory.system.logs import configure_supervisor_logging, reset_logging
 from sample_factory.system.process import end_start_server, interrupt_flag, prepare_start_method
 from sample_factory.system.registrations import Registrations, restore, snapshot
+from sample_factory.system.summary_hooks import SummaryHooks
 from sample_factory.system.telemetry import Telemetry
 from sample_factory.system.terminal import open_console
 from sample_factory.system.trial import TrialCancelledError, call_in_trial_process
@@ -211,4 +213,5 @@ def _telemetry(config: Config, folder: Path, console: Console, saved: dict[str, 
         config.run.train_for_env_steps,
         console,
         wandb,
+        SummaryHooks(namespace(config)),
     )

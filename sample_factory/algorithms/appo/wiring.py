@@ -11,11 +11,13 @@ from sample_factory.algorithms.appo.describe import RunFacts
 from sample_factory.algorithms.appo.plan import Plan
 from sample_factory.config.config import Config
 from sample_factory.config.values import namespace
+from sample_factory.envs.reward_shaping import flatten
 from sample_factory.sampling.blocks import BlockSchema
 from sample_factory.sampling.environments import GroupEnvironments
 from sample_factory.sampling.ledger import ledger_specs
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.requests import request_specs
+from sample_factory.sampling.reward_shaping import SharedRewardShaping, reward_shaping_specs
 from sample_factory.sampling.rollout_worker import RolloutSetup
 from sample_factory.sampling.weights import weights_specs
 from sample_factory.system.arena import Arena, ArraySpec
@@ -78,7 +80,14 @@ class Wiring:
             warm_up_steps=_WARM_UP_ROLLOUTS * config.sampling.rollout if self._decorrelates_envs else 0,
             stagger_sec=self._stagger_sec,
             envs_single_thread=config.sampling.force_envs_single_thread,
+            reward_shaping=tuple(flatten(self.facts.reward_shaping or {})),
         )
+
+    @property
+    def reward_shaping(self) -> SharedRewardShaping | None:
+        """Where the main process changes it for each policy; None if the environment has nothing to shape."""
+        shaping = self.facts.reward_shaping
+        return None if shaping is None else SharedRewardShaping(self.arena, tuple(flatten(shaping)))
 
     @property
     def _decorrelates_envs(self) -> bool:
@@ -128,8 +137,11 @@ def wire(
         "learner/progress": ArraySpec((num_policies, 8), np.int64),
         "learner/objective": ArraySpec((num_policies,), np.float64),
     }
+    shaping = flatten(facts.reward_shaping or {})
+    specs |= reward_shaping_specs(num_policies, len(shaping))
     specs |= board_specs(num_components)
     arena = Arena.create(specs)
+    arena["reward_shaping/values"][:] = list(shaping.values())
     arena["learner/objective"][:] = np.nan  # nothing measured yet
     return Wiring(config, folder, plan, facts, schema, policy, arena, seed, registrations)
 
