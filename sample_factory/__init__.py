@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sample_factory.api import evaluate, train
+    from sample_factory.envs.doom.family import register_doom_env
     from sample_factory.envs.registry import register_env
     from sample_factory.models.extensions import register_action_distribution, register_core, register_encoder
     from sample_factory.system.summary_hooks import register_summary_hook
@@ -19,6 +20,7 @@ __all__ = [
     "evaluate",
     "register_action_distribution",
     "register_core",
+    "register_doom_env",
     "register_encoder",
     "register_env",
     "register_summary_hook",
@@ -31,6 +33,7 @@ _LOCATIONS = {
     "train": "sample_factory.api",
     "evaluate": "sample_factory.api",
     "register_env": "sample_factory.envs.registry",
+    "register_doom_env": "sample_factory.envs.doom.family",
     "register_summary_hook": "sample_factory.system.summary_hooks",
     "register_encoder": "sample_factory.models.extensions",
     "register_core": "sample_factory.models.extensions",
