@@ -36,17 +36,18 @@ class SquashedGaussian:
 
     def log_prob(self, params, actions):
         mean, log_std = self.split(params)
-        squashed = ((actions - self.center) / self.scale).clamp(-LARGEST, LARGEST)
+        center, scale = self.box(params)
+        squashed = ((actions - center) / scale).clamp(-LARGEST, LARGEST)
         distance = (torch.atanh(squashed) - mean) * (-log_std).exp()
         log_density = -0.5 * distance.square() - log_std - 0.5 * math.log(2 * math.pi)
-        return (log_density - torch.log1p(-squashed.square()) - self.scale.log()).sum(-1)
+        return (log_density - torch.log1p(-squashed.square()) - scale.log()).sum(-1)
 
     def entropy(self, params):
         mean, log_std = self.split(params)
         # The Gaussian's own, and the mean of the logarithm of tanh's slope, by Gauss-Hermite quadrature.
-        x = mean[..., None] + log_std.exp()[..., None] * NODES
+        x = mean[..., None] + log_std.exp()[..., None] * NODES.to(params.device)
         log_slope = 2 * (math.log(2) - x - torch.nn.functional.softplus(-2 * x))
-        change = (log_slope * WEIGHTS).sum(-1) / WEIGHTS.sum() + self.scale.log()
+        change = (log_slope * WEIGHTS.to(params.device)).sum(-1) / WEIGHTS.sum() + self.box(params)[1].log()
         return (log_std + 0.5 * math.log(2 * math.pi * math.e) + change).sum(-1)
 
     def kl(self, p_params, q_params):
@@ -57,7 +58,11 @@ class SquashedGaussian:
         return (0.5 * ((2 * log_ratio).exp() + distance - 1) - log_ratio).sum(-1)
 
     def squash(self, x):
-        return self.center + self.scale * torch.tanh(x).clamp(-LARGEST, LARGEST)
+        center, scale = self.box(x)
+        return center + scale * torch.tanh(x).clamp(-LARGEST, LARGEST)
+
+    def box(self, tensor):
+        return self.center.to(tensor.device), self.scale.to(tensor.device)
 
     @staticmethod
     def split(params):

@@ -19,13 +19,18 @@ _STEPS, _ROWS = 4, 3
 _TOLERANCE = 1e-3
 
 
-def check_model(model: ActorCritic, keys: Mapping[str, KeySpec]) -> None:
-    """Act for a few random steps, and evaluate them as the learner does; the weights stay as they are.
+def check_model(model: ActorCritic, keys: Mapping[str, KeySpec], device: str = "cpu", bfloat16: bool = False) -> None:
+    """Act for a few random steps, and evaluate them as the learner does; the model is used up.
+
+    Args:
+        device: where it will be trained.
+        bfloat16: whether actions will be computed in that precision.
 
     Raises:
         ValueError: in one line, what is wrong with an encoder, a core or a distribution.
     """
-    generator = torch.Generator().manual_seed(0)
+    model.to(device)
+    generator = torch.Generator(device).manual_seed(0)
     for part in model.layout.parts:
         if part.distribution is not None:
             _check_distribution(part, part.distribution, generator)
@@ -33,8 +38,8 @@ def check_model(model: ActorCritic, keys: Mapping[str, KeySpec]) -> None:
         name: rows.view(_STEPS, _ROWS, *rows.shape[1:])
         for name, rows in _random_rows(keys, _STEPS * _ROWS, generator).items()
     }
-    resets = torch.rand(_STEPS, _ROWS, generator=generator) < 0.3
-    state = first = torch.randn(_ROWS, model.state_size, generator=generator)
+    resets = torch.rand(_STEPS, _ROWS, generator=generator, device=device) < 0.3
+    state = first = torch.randn(_ROWS, model.state_size, generator=generator, device=device)
     acted = []
     model.eval()  # as in the sampler
     for t in range(_STEPS):
@@ -55,6 +60,19 @@ def check_model(model: ActorCritic, keys: Mapping[str, KeySpec]) -> None:
             mask = model.action_mask({name: rows[t] for name, rows in obs.items()})
             log_probs = distributions.log_prob(model.layout, params[t], step.actions, mask)
             _compare(step.log_probs, log_probs, f"log-probabilities at step {t}")
+    if bfloat16:
+        _check_bfloat16(model, {name: rows[0] for name, rows in obs.items()}, first)
+
+
+def _check_bfloat16(model: ActorCritic, obs: Mapping[str, Tensor], state: Tensor) -> None:
+    try:
+        model.to_inference_precision(torch.bfloat16).act(obs, state)
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"the network fails in bfloat16, in which actions are computed here ({reason}): bring inputs to the dtype "
+            "of the weights, or use --precision=float32"
+        ) from error
 
 
 def _compare(acting: Tensor, learning: Tensor, what: str) -> None:
@@ -70,10 +88,11 @@ def _compare(acting: Tensor, learning: Tensor, what: str) -> None:
 
 
 def _check_distribution(part: ActionPart, distribution: ContinuousDistribution, generator: torch.Generator) -> None:
-    params = torch.randn(_ROWS, distribution.num_params, generator=generator).requires_grad_()
-    other = torch.randn(_ROWS, distribution.num_params, generator=generator)
+    shape = (_ROWS, distribution.num_params)
+    params = torch.randn(shape, generator=generator, device=generator.device).requires_grad_()
+    other = torch.randn(shape, generator=generator, device=generator.device)
     actions = distribution.sample(params.detach(), generator)
-    results = {
+    results: dict[str, tuple[Tensor, list[int]]] = {
         "sample": (actions, [_ROWS, part.size]),
         "mode": (distribution.mode(params.detach()), [_ROWS, part.size]),
         "log_prob": (distribution.log_prob(params, actions), [_ROWS]),
@@ -81,9 +100,9 @@ def _check_distribution(part: ActionPart, distribution: ContinuousDistribution, 
         "kl": (distribution.kl(params, other), [_ROWS]),
     }
     name = type(distribution).__name__
-    for method, (result, shape) in results.items():
-        if list(result.shape) != shape:
-            raise ValueError(f"{name}.{method} returned {list(result.shape)} instead of {shape} for {_ROWS} rows")
+    for method, (result, expected) in results.items():
+        if list(result.shape) != expected:
+            raise ValueError(f"{name}.{method} returned {list(result.shape)} instead of {expected} for {_ROWS} rows")
         if not bool(result.isfinite().all()):
             raise ValueError(f"{name}.{method} is not finite for parameters around 0")
     again = distribution.kl(params, params.detach())
@@ -97,15 +116,15 @@ def _check_distribution(part: ActionPart, distribution: ContinuousDistribution, 
 
 def _random_rows(keys: Mapping[str, KeySpec], count: int, generator: torch.Generator) -> dict[str, Tensor]:
     """Observations [count, *stored shape] of every key."""
-    rows = {}
+    rows, device = {}, generator.device
     for name, spec in keys.items():
         shape = (count, *spec.shape)
         if spec.kind == "integer":
-            columns = [torch.randint(size, (count, 1), generator=generator) for size in spec.categories]
+            columns = [torch.randint(size, (count, 1), generator=generator, device=device) for size in spec.categories]
             values = torch.cat(columns, 1)
         elif spec.dtype.kind == "f":
-            values = torch.randn(shape, generator=generator)
+            values = torch.randn(shape, generator=generator, device=device)
         else:
-            values = torch.randint(2 if spec.kind == "mask" else 127, shape, generator=generator)
+            values = torch.randint(2 if spec.kind == "mask" else 127, shape, generator=generator, device=device)
         rows[name] = values.to(getattr(torch, spec.dtype.name))
     return rows

@@ -79,10 +79,12 @@ def describe_model(
     """Build the model once, and compare it with the checkpoints that the run would continue from.
 
     Raises:
-        ValueError: the model cannot be built, or a checkpoint is of another architecture.
+        ValueError: the model cannot be built, a part of it that users registered does not do what it should, or a
+            checkpoint is of another architecture.
     """
     from sample_factory.algorithms.appo.model_spec import ModelSpec
     from sample_factory.algorithms.appo.policy import describe_policy
+    from sample_factory.models.check import check_model
     from sample_factory.system.checkpoints import CheckpointError, CheckpointStore, describe_mismatch
 
     spec = ModelSpec(facts.keys, facts.actions, config.model, only(registrations, *extensions.KINDS))
@@ -97,4 +99,7 @@ def describe_model(
                 raise ValueError(
                     f"{found[1]} is of another architecture: {mismatch}; use --restart_behavior=restart to start over"
                 )
+    # Spectral normalisation changes the weights a little in every pass.
+    if spec.registrations and not config.model.use_spectral_norm:
+        check_model(spec.build(), spec.keys, facts.machine.device, bfloat16)
     return describe_policy(spec, acting_device, bfloat16)

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from sample_factory.algorithms.appo.model_spec import ModelSpec, make_policy
-from sample_factory.models.check import check_model
 from sample_factory.models.flat import flat_size, load_flat
 from sample_factory.sampling.policy import PolicyDescription, PolicyOutput
 from sample_factory.system.arena import ArraySpec
@@ -46,14 +45,8 @@ class AppoPolicy:
 
 
 def describe_policy(spec: ModelSpec, device: str, bfloat16: bool) -> PolicyDescription:
-    """What the sampler must know of the policy before it starts.
-
-    Raises:
-        ValueError: a part that users registered does not do what it should.
-    """
+    """What the sampler must know of the policy before it starts."""
     model = spec.build()
-    if spec.registrations and not spec.config.use_spectral_norm:  # which changes its weights a little in every pass
-        check_model(model, spec.keys)
     recorded = {
         "action_logits": ArraySpec((model.layout.num_logits,), np.float32),
         "log_probs": ArraySpec((), np.float32),

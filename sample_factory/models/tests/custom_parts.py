@@ -34,6 +34,13 @@ class Dropping(Linear):
         return nn.functional.dropout(super().forward(obs), training=self.training)
 
 
+class Stubborn(Linear):
+    """Believes that weights are always float32."""
+
+    def forward(self, obs: Mapping[str, Tensor]) -> Tensor:
+        return self.linear(obs["obs"].float())
+
+
 class Sizeless(Linear):
     """Does not say how wide it is."""
 

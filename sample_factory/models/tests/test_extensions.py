@@ -84,6 +84,14 @@ def test_parts_that_would_spoil_training_are_found(parts: dict[str, Any], messag
     assert "\n" not in str(caught.value)
 
 
+def test_an_encoder_that_fails_in_the_precision_of_acting_is_found() -> None:
+    model = model_with(encoder=custom_parts.Stubborn)
+    check_model(model, KEYS)
+    with pytest.raises(ValueError, match=r"fails in bfloat16.*bring inputs to the dtype of the weights") as caught:
+        check_model(model, KEYS, bfloat16=True)
+    assert "\n" not in str(caught.value)
+
+
 def test_every_kind_of_observation_can_be_tried() -> None:
     space = gym.spaces.Dict(
         {
