@@ -65,14 +65,15 @@ def _check_batch_of_whole_trajectories(config: Config) -> None:
 
 
 def _check_recurrence(config: Config) -> None:
-    rollout, learning, use_rnn = config.sampling.rollout, config.learning, config.model.use_rnn
-    if use_rnn and learning.with_vtrace and learning.recurrence != rollout:
+    rollout, learning, core_custom = config.sampling.rollout, config.learning, config.model.core_custom
+    remembers = config.model.use_rnn or core_custom is not None
+    if remembers and learning.with_vtrace and learning.recurrence != rollout:
+        core = "--use_rnn=True" if core_custom is None else f"--core_custom={core_custom}"
         raise ValueError(
-            f"--recurrence={learning.recurrence} must equal --rollout={rollout} "
-            "with --with_vtrace=True and --use_rnn=True"
+            f"--recurrence={learning.recurrence} must equal --rollout={rollout} with --with_vtrace=True and {core}"
         )
-    # V-trace without an RNN works on whole trajectories and never looks at --recurrence.
-    if learning.with_vtrace and not use_rnn:
+    # V-trace without memory works on whole trajectories and never looks at --recurrence.
+    if learning.with_vtrace and not remembers:
         return
     if rollout % learning.recurrence:
         raise ValueError(f"--rollout={rollout} must be divisible by --recurrence={learning.recurrence}")

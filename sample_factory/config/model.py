@@ -50,6 +50,10 @@ class ModelConfig:
     """Cell of the recurrent core."""
     rnn_num_layers: int = 1
     """Layers of the recurrent core."""
+    core_custom: str | None = None
+    """Name of a registered core, which then replaces --use_rnn, --rnn_type and --rnn_num_layers."""
+    action_distribution_custom: str | None = None
+    """Name of a registered distribution for continuous actions, which then replaces the Gaussian and its --*_stddev."""
 
     def __post_init__(self) -> None:
         check_choices(self)

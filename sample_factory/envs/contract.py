@@ -12,6 +12,7 @@ lost.
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -41,14 +42,31 @@ class EpisodeInfo(NamedTuple):
     """What an environment had to say when the episode of a row ended."""
 
     row: int
-    info: Mapping[
-        str, Any
-    ]  # Gymnasium's info of the last step; `true_objective`/`true_reward` and `episode_extra_stats` are read
+    info: Mapping[str, Any]  # Gymnasium's info of the last step
     lost_reward: float = 0.0  # reward of a last step that is marked invalid: for statistics, not for learning
+
+    @property
+    def true_objective(self) -> float | None:
+        """What the episode is judged by, if that is not the sum of rewards: `true_objective` or `true_reward`."""
+        objective = self.info.get("true_objective", self.info.get("true_reward"))
+        return None if objective is None else float(objective)
+
+    @property
+    def extra(self) -> dict[str, float]:
+        """The numbers of `episode_extra_stats`; environments put anything there, and the rest is left out."""
+        return {
+            str(name): float(value)
+            for name, value in self.info.get("episode_extra_stats", {}).items()
+            if isinstance(value, (numbers.Real, np.bool_))
+        }
 
 
 class BatchedEnv(Protocol):
-    """A fixed number of rows stepped together."""
+    """A fixed number of rows stepped together.
+
+    It may have two more methods: `warm_up` (see `GymnasiumList`), and `set_reward_shaping(reward_shaping, row)` and
+    the attribute `reward_shaping` (see `sample_factory.envs.reward_shaping`).
+    """
 
     num_rows: int
     keys: dict[str, KeySpec]

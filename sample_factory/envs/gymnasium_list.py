@@ -18,6 +18,7 @@ from sample_factory.envs.actions import action_decoder
 from sample_factory.envs.contract import EpisodeInfo, StepArrays
 from sample_factory.envs.failures import FailureBudget, close_quietly
 from sample_factory.envs.observations import ObservationWriter
+from sample_factory.envs.reward_shaping import RewardShaping, set_reward_shaping
 from sample_factory.envs.seeding import env_seed
 from sample_factory.rl.spaces import action_layout
 
@@ -56,6 +57,7 @@ class GymnasiumList:
         self._frames = np.ones(num_envs, np.int32)
         self._resetting: list[int] = []  # rows whose last step ended an episode
         self._rebuilt: list[int] = []  # rows whose environment failed in this step
+        self._shaping: dict[int, RewardShaping] = {}  # of rows for which it was changed
         for i in range(num_envs):
             self._adopt(i)
 
@@ -114,6 +116,11 @@ class GymnasiumList:
             observations, rewards, terminated, truncated, infos = zip(*outcomes, strict=True)
             self._writer.write(observations, out)
         return self._finish(rewards, terminated, truncated, infos, result)
+
+    def set_reward_shaping(self, reward_shaping: RewardShaping, row: int) -> None:
+        """Let the environment of a row, and those that replace it, use other values from now on."""
+        self._shaping[row] = reward_shaping
+        set_reward_shaping(self.envs[row], reward_shaping, 0)
 
     def close(self) -> None:
         """Close every environment."""
@@ -223,6 +230,8 @@ class GymnasiumList:
         def restart(seed: int | None) -> Any:
             self.envs[i] = self._make_member(i)
             self._adopt(i)
+            if i in self._shaping:
+                set_reward_shaping(self.envs[i], self._shaping[i], 0)
             return self._call_reset(i, seed, place)
 
         return self._budget.recover(i, self._step_count, self._seed, lambda: close_quietly(self.envs[i]), restart)

@@ -23,6 +23,7 @@ from sample_factory.envs.actions import action_decoder
 from sample_factory.envs.contract import EpisodeInfo, StepArrays
 from sample_factory.envs.failures import FailureBudget, close_quietly
 from sample_factory.envs.observations import ObservationWriter
+from sample_factory.envs.reward_shaping import RewardShaping, set_reward_shaping
 from sample_factory.envs.seeding import env_seed
 from sample_factory.rl.spaces import action_layout
 
@@ -55,6 +56,7 @@ class MultiAgentList:
         self._same_step = mode == AutoresetMode.SAME_STEP
         self._seed: int | None = None
         self._step_count = 0
+        self._shaping: dict[int, RewardShaping] = {}  # of rows for which it was changed
 
     @property
     def num_failures(self) -> int:
@@ -90,6 +92,12 @@ class MultiAgentList:
         self._writer.write([observation for outcome in outcomes for observation in outcome.observations], out)
         return self._finish(outcomes, rebuilt, result)
 
+    def set_reward_shaping(self, reward_shaping: RewardShaping, row: int) -> None:
+        """Let the agent of a row use other values from now on, also in environments that replace its own."""
+        self._shaping[row] = reward_shaping
+        env, agent = divmod(row, self.num_agents)
+        set_reward_shaping(self.envs[env], reward_shaping, agent)
+
     def close(self) -> None:
         """Close every environment."""
         envs, self.envs = self.envs, []
@@ -121,6 +129,9 @@ class MultiAgentList:
     def _rebuild(self, i: int) -> Sequence[Any]:
         def restart(seed: int | None) -> Sequence[Any]:
             self.envs[i] = self._make_member(i)
+            for agent in range(self.num_agents):
+                if (shaping := self._shaping.get(i * self.num_agents + agent)) is not None:
+                    set_reward_shaping(self.envs[i], shaping, agent)
             return reset_agents(self.envs[i], seed)
 
         return self._budget.recover(i, self._step_count, self._seed, lambda: close_quietly(self.envs[i]), restart)

@@ -8,13 +8,14 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sample_factory.envs.batching import batch_envs
 from sample_factory.envs.contract import BatchedEnv
+from sample_factory.envs.reward_shaping import apply_option
+from sample_factory.system import registrations
 
 MakeEnv = Callable[..., Any]
 
@@ -95,7 +96,6 @@ _BUILT_IN = {
     "recall_": _BuiltIn("sample_factory.envs.small.recall:FAMILY"),
     "tmaze_": _BuiltIn("sample_factory.envs.small.tmaze:FAMILY"),
 }
-_registered: dict[str, EnvFamily] = {}
 
 
 def register_env(
@@ -105,15 +105,18 @@ def register_env(
 
     Worker processes import the function by module and name, so it must be at the top level of a module or script.
     A second call with the same name replaces the first.
+
+    Args:
+        make_env_func: `(full_env_name, cfg, env_config)`, see `EnvFamily.make`.
+        options: dataclass of the options that the environment adds to the command line.
+        defaults: option values that suit it better than the general defaults.
     """
     register_family(EnvFamily(name, make_env_func, options, dict(defaults or {})))
 
 
 def register_family(family: EnvFamily) -> None:
     """Like `register_env`, with everything that a family can say about itself."""
-    if not family.prefix:
-        raise ValueError("an environment name must not be empty")
-    _registered[family.prefix] = family
+    registrations.register("environment", family.prefix, family)
 
 
 def resolve(full_env_name: str) -> EnvFamily:
@@ -122,12 +125,15 @@ def resolve(full_env_name: str) -> EnvFamily:
     Raises:
         ValueError: no family has this name, or a package that the family needs is not installed.
     """
-    matches = [prefix for prefix in (*_BUILT_IN, *_registered) if full_env_name.startswith(prefix)]
+    added = registrations.registered("environment")
+    matches = [prefix for prefix in (*_BUILT_IN, *added) if full_env_name.startswith(prefix)]
     if not matches:
         raise ValueError(unknown_name(f"unknown environment {full_env_name!r}", full_env_name, known_names()))
     prefix = max(matches, key=len)
-    if prefix in _registered:
-        return _registered[prefix]
+    if prefix in added:
+        family = added[prefix]
+        assert isinstance(family, EnvFamily)
+        return family
     built_in = _BUILT_IN[prefix]
     try:
         return built_in.load()
@@ -138,7 +144,7 @@ def resolve(full_env_name: str) -> EnvFamily:
 def create_env(
     full_env_name: str, cfg: Any, env_config: EnvConfig | None = None, render_mode: str | None = None
 ) -> Any:
-    """Make one environment, or a natively batched group, as its family makes it.
+    """Make one environment, or a natively batched group, as its family makes it, with `cfg.reward_shaping`.
 
     Raises:
         ValueError: as `resolve`, or what the family has to say about the name and the options.
@@ -149,9 +155,11 @@ def create_env(
     if render_mode is not None and not arguments:
         raise ValueError(f"the function that makes {full_env_name!r} takes no render_mode, so it cannot be shown")
     try:
-        return family.make(full_env_name, cfg, env_config, **arguments)
+        env = family.make(full_env_name, cfg, env_config, **arguments)
     except ModuleNotFoundError as error:
         raise _missing_package(full_env_name, error, family.extra) from error
+    apply_option(full_env_name, env, getattr(cfg, "reward_shaping", ""))
+    return env
 
 
 def make_batched(
@@ -181,33 +189,10 @@ def make_batched(
     return batch_envs(full_env_name, make, num_envs)
 
 
-def snapshot() -> tuple[EnvFamily, ...]:
-    """The registrations of this process, to be sent to another one.
-
-    Raises:
-        ValueError: a function cannot be found by name in another process.
-    """
-    for family in _registered.values():
-        try:
-            pickle.dumps(family)
-        except Exception as error:  # noqa: PERF203
-            raise ValueError(
-                f"environment {family.prefix!r} cannot be made in worker processes: its function and options must be "
-                f"defined at the top level of a module, not as a lambda or inside another function ({error})"
-            ) from error
-    return tuple(_registered.values())
-
-
-def restore(families: tuple[EnvFamily, ...]) -> None:
-    """Add the registrations of another process."""
-    for family in families:
-        register_family(family)
-
-
 def known_names() -> list[str]:
     """Everything that can be suggested: registered names and the names that families list."""
-    families = list(_registered.values())
-    names = [*_registered]
+    added = registrations.registered("environment")
+    families, names = list(added.values()), list(added)
     for prefix, built_in in _BUILT_IN.items():
         try:
             families.append(built_in.load())

@@ -6,16 +6,18 @@ Knows none of the rules; `sample_factory.envs.check` has more of them, and takes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from sample_factory.config.environment import parse_reward_shaping
 from sample_factory.envs.batching import check_size
 from sample_factory.envs.probe import Seen, masks
 from sample_factory.envs.probes import open_probe
 from sample_factory.envs.random_actions import RandomActions
 from sample_factory.envs.registry import EnvConfig, create_env
+from sample_factory.envs.reward_shaping import RewardShaping, changed, find_reward_shaping
 from sample_factory.envs.rules import BrokenRuleError
 from sample_factory.rl.spaces import ActionLayout, KeySpec
 
@@ -31,6 +33,8 @@ class EnvDescription:
     actions: ActionLayout
     num_agents: int
     """Rows per environment."""
+    reward_shaping: RewardShaping | None = None
+    """What may be changed while it runs, with the values of `--reward_shaping`; None if there is nothing."""
 
 
 class BadValue(NamedTuple):
@@ -51,7 +55,12 @@ def describe(full_env_name: str, cfg: Any) -> EnvDescription:
         full_env_name, cfg, EnvConfig(worker_index=0, vector_index=0, env_id=0, num_envs=1, is_training=True)
     )
     try:
-        return _describe(full_env_name, env)
+        description = _describe(full_env_name, env)
+        shaping = find_reward_shaping(env)
+        if shaping is None:
+            return description
+        option = parse_reward_shaping(getattr(cfg, "reward_shaping", ""))
+        return replace(description, reward_shaping=changed(shaping, option))
     finally:
         env.close()
 

@@ -12,6 +12,7 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 
 from sample_factory.envs.contract import EpisodeInfo, StepArrays
 from sample_factory.envs.observations import ObservationWriter
+from sample_factory.envs.reward_shaping import RewardShaping, set_reward_shaping
 from sample_factory.envs.seeding import env_seed
 from sample_factory.rl.spaces import action_layout
 
@@ -70,6 +71,10 @@ class VectorEnvAdapter:
             EpisodeInfo(row, _row_info(last_infos, row), float(lost[row]))
             for row in np.flatnonzero(self._ended).tolist()
         ]
+
+    def set_reward_shaping(self, reward_shaping: RewardShaping, row: int) -> None:
+        """Let a row use other values from now on."""
+        set_reward_shaping(self.env, reward_shaping, row)
 
     def close(self) -> None:
         """Close the vector environment."""

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
-from sample_factory.models.cores import Core, make_core
+from sample_factory.models.cores import Core
 from sample_factory.models.encoders import output_size
 from sample_factory.models.input_normalization import InputNormalizer
 from sample_factory.models.layers import initialize, normalize_spectrally
 from sample_factory.models.options import ModelOptions
-from sample_factory.models.registry import build_encoder
+from sample_factory.models.registry import build_core, build_encoder, customize_layout
 from sample_factory.rl import distributions
 from sample_factory.rl.spaces import MASK_KEY, ActionLayout, KeySpec
 
@@ -79,7 +79,8 @@ class ActorCritic(nn.Module):
 
     def __init__(self, keys: Mapping[str, KeySpec], layout: ActionLayout, options: ModelOptions) -> None:
         super().__init__()
-        self.layout = layout
+        self.layout = layout = customize_layout(layout, options)
+        """Of the actions, with the distributions that the options ask for."""
         encoded = {name: spec for name, spec in keys.items() if spec.kind != "mask"}
         if not encoded:
             raise ValueError(f"an observation needs a key besides {MASK_KEY!r}")
@@ -88,8 +89,8 @@ class ActorCritic(nn.Module):
         num_trunks = 1 if options.actor_critic_share_weights else 2
         self.encoders = nn.ModuleList(build_encoder(encoded, options) for _ in range(num_trunks))
         feature_size = output_size(self.encoders[0])
-        self._cores: list[Core] = [make_core(feature_size, options) for _ in range(num_trunks)]
-        self.cores = nn.ModuleList(self._cores)
+        self._cores: list[Core] = [build_core(feature_size, options) for _ in range(num_trunks)]
+        self.cores = nn.ModuleList(cast(nn.Module, core) for core in self._cores)
         core_size = self._cores[0].output_size
         self.feature_size, self.core_size = num_trunks * feature_size, num_trunks * core_size
         """Widths of what `features` and the core give."""

@@ -6,12 +6,53 @@ states. Without memory its width is 0.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 
 from sample_factory.models.options import ModelOptions, one_of
 from sample_factory.rl.gru import gru_sequence
 from sample_factory.rl.sequences import run_sequence
+
+
+class Core(Protocol):
+    """What every core is, besides an `nn.Module`.
+
+    `sequence` is what is trained and `step` is what acts: T calls of `step`, with zero state where `resets` says so,
+    give what one call of `sequence` gives.
+    """
+
+    output_size: int
+    """H."""
+    state_size: int
+    """S, numbers that a row remembers from one step to the next; 0 for no memory."""
+
+    def step(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Features [N, F] and float32 state [N, S] to output [N, H] and the new float32 state [N, S].
+
+        Features are in the precision of the module's weights, which is bfloat16 where inference is.
+        """
+        ...
+
+    def sequence(self, features: Tensor, state: Tensor, resets: Tensor) -> Tensor:
+        """[T, B, F] from state [B, S] to outputs [T, B, H], with gradients.
+
+        Args:
+            resets: [T, B] or [T - 1, B] bool; where resets[t], the state is zero at t + 1.
+        """
+        ...
+
+
+def unroll(core: Core, features: Tensor, state: Tensor, resets: Tensor) -> Tensor:
+    """The `sequence` of a core, made of its `step`; slower than one of its own, and never different."""
+    outputs = []
+    for t, rows in enumerate(features):
+        output, state = core.step(rows, state)
+        outputs.append(output)
+        if t < len(resets):
+            state = torch.where(resets[t][:, None], 0.0, state)
+    return torch.stack(outputs)
 
 
 class IdentityCore(nn.Module):
@@ -88,9 +129,6 @@ class LstmCore(nn.Module):
         """[T, B, F] from state [B, S] to outputs [T, B, H]; where resets[t], the state is zero at t + 1."""
         hidden, cell = state.to(features.dtype).chunk(2, 1)
         return run_sequence(self.rnn, features, (_layered(hidden, self.rnn), _layered(cell, self.rnn)), resets)
-
-
-Core = IdentityCore | GruCore | LstmCore
 
 
 def make_core(input_size: int, options: ModelOptions) -> Core:

@@ -1,8 +1,8 @@
 """Action distributions as pure functions of (layout, parameters). Knows no model and no device.
 
-Parameters are [..., layout.num_logits] in the order of the parts: logits, or means followed by log standard deviations.
-Actions are [..., layout.num_actions]. Parts are independent, so log-probabilities, entropies and divergences are sums
-over parts.
+Parameters are [..., layout.num_logits] in the order of the parts: logits, means followed by log standard deviations, or
+what a custom part has. Actions are [..., layout.num_actions]. Parts are independent, so log-probabilities, entropies
+and divergences are sums over parts.
 
 An optional `mask` [..., layout.mask_size] (int8 or bool, nonzero = allowed) forbids categories. A row in which nothing
 is allowed behaves as a uniform choice of everything.
@@ -44,6 +44,9 @@ def sample_with_log_prob(
     for part, part_params, part_mask in _split(layout, params, mask):
         if part.kind == "categorical":
             actions, log_probs = _sample_categorical(_log_softmax(part_params, part_mask), generator)
+        elif part.distribution is not None:
+            actions = part.distribution.sample(part_params, generator)
+            log_probs = part.distribution.log_prob(part_params, actions)
         else:
             mean, log_std = _mean_log_std(part_params)
             noise = torch.randn(mean.shape, generator=generator, device=mean.device)
@@ -68,6 +71,8 @@ def mode(layout: ActionLayout, params: Tensor, mask: Tensor | None = None) -> Te
     for part, part_params, part_mask in _split(layout, params, mask):
         if part.kind == "categorical":
             actions = _masked(part_params, part_mask).argmax(-1, keepdim=True)
+        elif part.distribution is not None:
+            actions = part.distribution.mode(part_params)
         else:
             actions = _mean_log_std(part_params)[0]
         columns.append(actions.to(_dtype(layout)))
@@ -82,6 +87,8 @@ def log_prob(layout: ActionLayout, params: Tensor, actions: Tensor, mask: Tensor
         used += part.num_actions
         if part.kind == "categorical":
             terms.append(_log_softmax(part_params, part_mask).gather(-1, chosen.long()).squeeze(-1))
+        elif part.distribution is not None:
+            terms.append(part.distribution.log_prob(part_params, chosen))
         else:
             mean, log_std = _mean_log_std(part_params)
             noise = (chosen - mean) * (-log_std).exp()
@@ -96,6 +103,8 @@ def entropy(layout: ActionLayout, params: Tensor, mask: Tensor | None = None) ->
         if part.kind == "categorical":
             log_probs = _log_softmax(part_params, part_mask)
             terms.append(-(log_probs.exp() * log_probs).sum(-1))
+        elif part.distribution is not None:
+            terms.append(part.distribution.entropy(part_params))
         else:
             terms.append((_mean_log_std(part_params)[1] + (_HALF_LOG_2PI + 0.5)).sum(-1))
     return _sum(terms)
@@ -108,6 +117,8 @@ def kl(layout: ActionLayout, p_params: Tensor, q_params: Tensor, mask: Tensor | 
         if p.part.kind == "categorical":
             p_log, q_log = _log_softmax(p.params, p.mask), _log_softmax(q.params, q.mask)
             terms.append((p_log.exp() * (p_log - q_log)).sum(-1))
+        elif p.part.distribution is not None:
+            terms.append(p.part.distribution.kl(p.params, q.params))
         else:
             (p_mean, p_log_std), (q_mean, q_log_std) = _mean_log_std(p.params), _mean_log_std(q.params)
             log_ratio = p_log_std - q_log_std

@@ -7,10 +7,13 @@ actions into one flat vector per row.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import gymnasium as gym
 import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
 
 Kind = Literal["image", "vector", "integer", "text", "mask"]
 MASK_KEY = "action_mask"
@@ -52,15 +55,48 @@ class KeySpec:
         return stored.reshape(*stored.shape[:-1], *self.space.shape) if self.space.shape else stored[..., 0]
 
 
+class ContinuousDistribution(Protocol):
+    """The distribution of one Box of an action, as functions of its parameters.
+
+    Parameters are [..., num_params], whatever the last layer of the network gives, in float32; actions are [..., n],
+    the n numbers of the Box in the environment's units. All but `sample` are differentiated.
+    """
+
+    num_params: int
+    """Numbers that the network gives for this Box."""
+
+    def sample(self, params: Tensor, generator: Generator | None) -> Tensor:
+        """Random actions [..., n]; all randomness comes from `generator`."""
+        ...
+
+    def mode(self, params: Tensor) -> Tensor:
+        """Actions [..., n] to take when there must be no chance."""
+        ...
+
+    def log_prob(self, params: Tensor, actions: Tensor) -> Tensor:
+        """Logarithm of the density [...] of actions, which are as `sample` gave them."""
+        ...
+
+    def entropy(self, params: Tensor) -> Tensor:
+        """Differential entropy [...] in nats."""
+        ...
+
+    def kl(self, p_params: Tensor, q_params: Tensor) -> Tensor:
+        """KL(p || q) [...] in nats."""
+        ...
+
+
 @dataclass(frozen=True)
 class ActionPart:
     """One independent component of an action."""
 
-    kind: Literal["categorical", "gaussian"]
+    kind: Literal["categorical", "gaussian", "custom"]
     size: int
     """Number of categories, or of dimensions."""
     space: gym.Space[Any]
     """Discrete, or Box of any shape. A MultiDiscrete is several categorical parts, each with its own Discrete."""
+    distribution: ContinuousDistribution | None = None
+    """Of a custom part."""
 
     @property
     def num_actions(self) -> int:
@@ -69,7 +105,9 @@ class ActionPart:
 
     @property
     def num_logits(self) -> int:
-        """Columns in the parameter vector: logits, or means followed by log standard deviations."""
+        """Columns in the parameter vector: logits, means followed by log standard deviations, or what it says."""
+        if self.distribution is not None:
+            return self.distribution.num_params
         return self.size if self.kind == "categorical" else 2 * self.size
 
 

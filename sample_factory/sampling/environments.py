@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 from sample_factory.envs import registry
 from sample_factory.envs.contract import BatchedEnv
+from sample_factory.system.registrations import Registrations, restore
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class GroupEnvironments:
     name: str
     options: SimpleNamespace
     """All options by flag name."""
-    registrations: Sequence[registry.EnvFamily]
-    """What the user's script registered in the main process."""
+    registrations: Registrations
+    """Environments that the user's script registered in the main process."""
     envs_per_group: int
     groups_per_worker: int
 
     def __call__(self, worker: int, group: int) -> BatchedEnv:
         """Make the environments of one group."""
-        registry.restore(tuple(self.registrations))
+        restore(self.registrations)
         first = (worker * self.groups_per_worker + group) * self.envs_per_group
         return registry.make_batched(self.name, self.options, self.envs_per_group, worker, first)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import math
-import numbers
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sample_factory.envs.contract import BatchedEnv, EpisodeInfo
+from sample_factory.envs.reward_shaping import Path
 from sample_factory.envs.validate import check_block
 from sample_factory.rl.spaces import MASK_KEY
 from sample_factory.sampling.blocks import Block, BlockSchema, block_view
@@ -19,6 +20,7 @@ from sample_factory.sampling.inference import ActRequest, Inference
 from sample_factory.sampling.ledger import Ledger
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.requests import RequestTable
+from sample_factory.sampling.reward_shaping import SharedRewardShaping
 from sample_factory.sampling.threads import limit_threads
 from sample_factory.system.arena import Arena
 from sample_factory.system.board import Field, Slot
@@ -59,6 +61,8 @@ class RolloutSetup:
     """Workers pause for up to so long after their first blocks, each longer than the one before it."""
     envs_single_thread: bool = True
     """Whether numerical libraries are limited to one thread; torch always is."""
+    reward_shaping: tuple[Path, ...] = ()
+    """Values that may change in a run, in the order in which they are in the arena."""
 
     def build(self, index: int, slot: Slot, reports: ReportSink) -> RolloutWorker:
         """Build worker `index` here, with its environments."""
@@ -78,6 +82,7 @@ class _Group:
         self.step = 0
         self.returns = np.zeros(env.num_rows, np.float64)
         self.lengths = np.zeros(env.num_rows, np.int64)
+        self.shaping_version = 0
 
 
 class RolloutWorker:
@@ -97,6 +102,7 @@ class RolloutWorker:
             )
             for policy, description in setup.inline.items()
         }
+        self._shaping = SharedRewardShaping(setup.arena, setup.reward_shaping) if setup.reward_shaping else None
         self._policy = 0  # the only one for now; blocks, requests and reports carry it everywhere
         self._interval = schema.state_interval
         self._episodes: list[tuple[int, float, int, float | None, dict[str, float]]] = []
@@ -145,6 +151,8 @@ class RolloutWorker:
         if block is None or not self._requests.is_answered(group.index, self._policy):
             return False
         self._ledger.take(block.index)
+        if self._shaping is not None:
+            self._shape_rewards(group, self._shaping)
         if group.previous is None:
             self._reset(group, {name: array[0] for name, array in block.obs.items()})
             # Only now: a predecessor's last request may have been served after this worker was built.
@@ -157,6 +165,17 @@ class RolloutWorker:
             inference.refresh()
         self._request_actions(group, block)
         return True
+
+    def _shape_rewards(self, group: _Group, shaping: SharedRewardShaping) -> None:
+        """Bring the group up to date; a rollout is under one shaping from its beginning to its end."""
+        if shaping.version(self._policy) == group.shaping_version:
+            return
+        found = shaping.read(self._policy)
+        if found is None:  # just being written
+            return
+        group.shaping_version, values = found
+        for row in range(self._schema.rows):
+            group.env.set_reward_shaping(copy.deepcopy(values), row)  # type: ignore[attr-defined]
 
     def _reset(self, group: _Group, out: Mapping[str, np.ndarray]) -> None:
         """Start the first episodes, some way into them if that is wanted and possible."""
@@ -228,20 +247,14 @@ class RolloutWorker:
         self._open_block(group)
 
     def _end_episode(self, group: _Group, episode: EpisodeInfo) -> None:
-        row, info, lost_reward = episode
-        objective = info.get("true_objective", info.get("true_reward"))
-        extra = {
-            str(key): float(value)
-            for key, value in info.get("episode_extra_stats", {}).items()
-            if isinstance(value, (numbers.Real, np.bool_))  # environments put anything there
-        }
+        row = episode.row
         self._episodes.append(
             (
                 self._policy,
-                float(group.returns[row] + lost_reward),
+                float(group.returns[row] + episode.lost_reward),
                 int(group.lengths[row]),
-                None if objective is None else float(objective),
-                extra,
+                episode.true_objective,
+                episode.extra,
             )
         )
         group.returns[row] = 0.0

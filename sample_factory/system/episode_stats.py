@@ -36,6 +36,10 @@ class EpisodeStats:
         values = self._values.get(name)
         return Spread(sum(values) / len(values), min(values), max(values)) if values else None
 
+    def means(self) -> dict[str, float]:
+        """Mean of every statistic seen so far."""
+        return {name: sum(values) / len(values) for name, values in self._values.items()}
+
     def names(self) -> list[str]:
         """Statistics seen so far."""
         return list(self._values)

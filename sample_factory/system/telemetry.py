@@ -19,6 +19,7 @@ from sample_factory.system.limits import ComponentShare, bottleneck
 from sample_factory.system.rates import RateWindow
 from sample_factory.system.status import FPS_WINDOWS_SEC, PolicyStatus, Status
 from sample_factory.system.summaries import SummaryWriter
+from sample_factory.system.summary_hooks import SummaryHooks
 from sample_factory.system.wandb_session import WandbSession
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,10 @@ class Telemetry:
         target_frames: int,
         console: Console,
         wandb: WandbSession | None = None,
+        hooks: SummaryHooks | None = None,
     ) -> None:
         """`target_frames` is per policy, as the command line has it."""
+        self._hooks = hooks
         self._policies = [
             _PolicyTelemetry(policy, stats_avg, SummaryWriter(experiment_dir / ".summary" / str(policy)), wandb)
             for policy in range(num_policies)
@@ -151,7 +154,10 @@ class Telemetry:
             whole_run["0_aux/_fps"] = fps
         whole_run |= _share_scalars(self._shares)
         for policy in self._policies:
-            policy.write(policy.scalars(now) | (whole_run if policy.policy == 0 else {}))
+            scalars = policy.scalars(now) | (whole_run if policy.policy == 0 else {})
+            if self._hooks is not None:
+                scalars |= self._hooks.scalars(policy.policy, policy.episodes.means(), policy.env_steps)
+            policy.write(scalars)
             policy.writer.flush()
 
 

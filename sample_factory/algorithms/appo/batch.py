@@ -189,13 +189,14 @@ def _allocate(schema: BlockSchema, rows: int, device: torch.device) -> Batch:
     )
 
 
-def clear_ignored(batch: Batch) -> None:
-    """Zero what was done on steps that are not learnt from, so that not even a NaN there can reach a gradient.
+def clear_ignored(batch: Batch, neutral_action: Tensor) -> None:
+    """Forget what was done on steps that are not learnt from, so that not even a NaN there can reach a gradient.
 
-    Not the values of this policy's own steps: that of a step which only resets is what a cut episode bootstraps from.
+    Parameters become zero, and actions `neutral_action` [num_actions], which is possible with such parameters. Not the
+    values of this policy's own steps: that of a step which only resets is what a cut episode bootstraps from.
     """
     ignored = ~batch.valid
-    batch.actions.masked_fill_(ignored[..., None], 0)
+    batch.actions.copy_(torch.where(ignored[..., None], neutral_action, batch.actions))
     batch.action_logits.masked_fill_(ignored[..., None], 0)
     batch.log_probs.masked_fill_(ignored, 0)
     if not bool(batch.own.all()):

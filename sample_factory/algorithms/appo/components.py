@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+from sample_factory.algorithms.appo.model_spec import ModelSpec
 from sample_factory.algorithms.appo.wiring import Wiring, checkpoint_folder
-from sample_factory.envs.registry import EnvFamily
-from sample_factory.models import custom_encoders
+from sample_factory.models import extensions
 from sample_factory.sampling.policy_worker import PolicyWorkerSetup, run_policy_worker
 from sample_factory.sampling.processes import SINGLE_THREAD, rollout_components, visible_gpus
 from sample_factory.system.doorbell import Doorbell
 from sample_factory.system.process import ProcessSettings, start_by_name
+from sample_factory.system.registrations import only
 from sample_factory.system.supervisor import Component
 
 _LEARNER = "sample_factory.algorithms.appo.learner_worker:run_learner_from"
 
 
 def components(
-    wiring: Wiring, registrations: Sequence[EnvFamily], cleanup: Callable[[], None] = lambda: None
+    wiring: Wiring, cleanup: Callable[[], None] = lambda: None
 ) -> tuple[list[Component], dict[str, list[int]]]:
     """Every component of the run, and the board slots of each kind; `cleanup` follows a rollout worker's death."""
     num_workers, num_policies = wiring.plan.num_workers, wiring.num_policies
@@ -33,7 +34,7 @@ def components(
         for index, bell in enumerate(policy_bells)
     ]
     first = num_policies + len(policy_workers)
-    setup = wiring.rollout_setup(registrations, wiring.seed)
+    setup = wiring.rollout_setup(wiring.seed)
     sampling = wiring.config.sampling
     variables = SINGLE_THREAD if sampling.force_envs_single_thread else {}
     settings = [
@@ -58,15 +59,13 @@ def components(
 
 
 def learner_arguments(wiring: Wiring, policy: int) -> dict[str, Any]:
-    """What `LearnerSetup` is made from, without importing torch here."""
+    """The fields of a `LearnerSetup`, without importing torch here."""
     config, plan, facts = wiring.config, wiring.plan, wiring.facts
+    registrations = only(wiring.registrations, *extensions.KINDS)
     return {
         "arena": wiring.arena,
         "schema": wiring.schema,
-        "keys": facts.keys,
-        "actions": facts.actions,
-        "model_config": config.model,
-        "encoders": custom_encoders.snapshot(config.model.encoder_custom),
+        "model": ModelSpec(facts.keys, facts.actions, config.model, registrations),
         "learning": config.learning,
         "checkpoint": config.checkpoint,
         "directory": checkpoint_folder(wiring.folder, policy),

@@ -6,7 +6,7 @@ crashes the interpreter gives an error message instead of ending everything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,11 +14,12 @@ from typing import Literal
 from sample_factory.algorithms.appo.plan import Machine
 from sample_factory.config.config import Config
 from sample_factory.config.values import namespace
-from sample_factory.envs import registry
-from sample_factory.models.custom_encoders import NO_ENCODERS, EncoderFactory
+from sample_factory.envs.reward_shaping import RewardShaping
+from sample_factory.models import extensions
 from sample_factory.rl.spaces import ActionLayout, KeySpec
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.system.cores import available_cores, has_native_bfloat16
+from sample_factory.system.registrations import Registrations, only
 
 _LARGE_HIDDEN_SIZE = 256
 
@@ -33,9 +34,11 @@ class RunFacts:
     machine: Machine
     worth_bfloat16: bool
     """Whether the network is large enough for bfloat16 to pay."""
+    reward_shaping: RewardShaping | None = None
+    """What the environment begins with and may be changed in a run; None if there is nothing."""
 
 
-def describe_env(config: Config, registrations: Sequence[registry.EnvFamily]) -> RunFacts:
+def describe_env(config: Config) -> RunFacts:
     """Make one environment, try it, and look at the machine.
 
     Raises:
@@ -43,7 +46,6 @@ def describe_env(config: Config, registrations: Sequence[registry.EnvFamily]) ->
     """
     from sample_factory.envs.validate import describe
 
-    registry.restore(tuple(registrations))
     env = describe(config.run.env, namespace(config))
     has_images = any(key.kind == "image" for key in env.keys.values())
     device = find_device(config.run.device)
@@ -53,6 +55,7 @@ def describe_env(config: Config, registrations: Sequence[registry.EnvFamily]) ->
         agents_per_env=env.num_agents,
         machine=Machine(available_cores(), device, device == "cuda" or has_native_bfloat16()),
         worth_bfloat16=has_images or config.model.hidden_size >= _LARGE_HIDDEN_SIZE,
+        reward_shaping=env.reward_shaping,
     )
 
 
@@ -71,18 +74,20 @@ def describe_model(
     acting_device: str,
     bfloat16: bool,
     checkpoints: Sequence[Path],
-    encoders: Mapping[str, EncoderFactory] = NO_ENCODERS,
+    registrations: Registrations,
 ) -> PolicyDescription:
     """Build the model once, and compare it with the checkpoints that the run would continue from.
 
     Raises:
-        ValueError: the model cannot be built, or a checkpoint is of another architecture.
+        ValueError: the model cannot be built, a part of it that users registered does not do what it should, or a
+            checkpoint is of another architecture.
     """
     from sample_factory.algorithms.appo.model_spec import ModelSpec
     from sample_factory.algorithms.appo.policy import describe_policy
+    from sample_factory.models.check import check_model
     from sample_factory.system.checkpoints import CheckpointError, CheckpointStore, describe_mismatch
 
-    spec = ModelSpec(facts.keys, facts.actions, config.model, encoders)
+    spec = ModelSpec(facts.keys, facts.actions, config.model, only(registrations, *extensions.KINDS))
     for directory in checkpoints:
         try:
             found = CheckpointStore(directory, keep=1).load_latest()
@@ -94,4 +99,7 @@ def describe_model(
                 raise ValueError(
                     f"{found[1]} is of another architecture: {mismatch}; use --restart_behavior=restart to start over"
                 )
+    # Spectral normalisation changes the weights a little in every pass.
+    if spec.registrations and not config.model.use_spectral_norm:
+        check_model(spec.build(), spec.keys, facts.machine.device, bfloat16)
     return describe_policy(spec, acting_device, bfloat16)

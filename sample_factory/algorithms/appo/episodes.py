@@ -55,15 +55,14 @@ class EpisodeCounter:
         return episodes
 
     def _finish(self, ended: EpisodeInfo) -> Episode:
-        row, info, lost_reward = ended
-        objective = info.get("true_objective", info.get("true_reward"))
+        row = ended.row
         episode = Episode(
             row=row,
             number=int(self.finished[row]),
-            reward=float(self._rewards[row]) + lost_reward,
+            reward=float(self._rewards[row]) + ended.lost_reward,
             frames=int(self._frames[row]),
-            true_objective=None if objective is None else float(objective),
-            extra={str(name): float(value) for name, value in info.get("episode_extra_stats", {}).items()},
+            true_objective=ended.true_objective,
+            extra=ended.extra,
         )
         self.finished[row] += 1
         self._rewards[row], self._frames[row] = 0, 0

@@ -27,7 +27,7 @@ from sample_factory.rl.normalization import (
 )
 from sample_factory.rl.returns import gae, vtrace
 from sample_factory.rl.schedules import kl_adaptive_learning_rate
-from sample_factory.rl.spaces import MASK_KEY, ActionLayout
+from sample_factory.rl.spaces import MASK_KEY
 
 _SAME_LOSS = 1e-6
 _STEPS_PER_SLICE = 512  # below that, handing work to threads costs what it saves
@@ -39,7 +39,6 @@ class Learner:
     def __init__(
         self,
         model: ActorCritic,
-        layout: ActionLayout,
         options: LearningConfig,
         rollout: int,
         bfloat16: bool,
@@ -56,8 +55,9 @@ class Learner:
         self.train_step = 0
         """Updates (minibatches) so far: the policy version."""
         self.learning_rate = options.learning_rate
-        self._layout, self._options, self._rollout = layout, options, rollout
+        self._layout, self._options, self._rollout = model.layout, options, rollout
         self._device = next(model.parameters()).device
+        self._neutral_action = distributions.mode(model.layout, torch.zeros(model.layout.num_logits)).to(self._device)
         self._bfloat16 = bfloat16
         self._num_slices = num_slices
         self._map = ThreadPoolExecutor(num_slices, "learner").map if num_slices > 1 else map
@@ -77,7 +77,7 @@ class Learner:
         """All epochs over one iteration's batch; returns `train/*` statistics of the last minibatch if asked for."""
         options = self._options
         batch.valid.logical_and_(batch.own)
-        clear_ignored(batch)
+        clear_ignored(batch, self._neutral_action)
         rewards = self._scaled_rewards(batch)
         advantages = None if options.with_vtrace else self._gae(batch, rewards)
         statistics: dict[str, float] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,7 @@ from sample_factory.algorithms.appo.learner import Learner
 from sample_factory.algorithms.appo.model_spec import ModelSpec
 from sample_factory.config.checkpoint import CheckpointConfig
 from sample_factory.config.learning import LearningConfig
-from sample_factory.config.model import ModelConfig
-from sample_factory.models.custom_encoders import NO_ENCODERS, EncoderFactory
 from sample_factory.models.flat import flatten_into, load_flat
-from sample_factory.rl.spaces import ActionLayout, KeySpec
 from sample_factory.sampling.blocks import BlockSchema, block_view
 from sample_factory.sampling.ledger import Ledger
 from sample_factory.sampling.rollout_worker import ReportSink
@@ -88,9 +85,7 @@ class LearnerWorker:
         torch.manual_seed(setup.seed)
         device = torch.device(setup.device)
         model = setup.model.build().to(device)
-        self._learner = Learner(
-            model, setup.model.actions, setup.learning, schema.rollout, setup.bfloat16, setup.seed, setup.num_slices
-        )
+        self._learner = Learner(model, setup.learning, schema.rollout, setup.bfloat16, setup.seed, setup.num_slices)
         ledger = Ledger(arena)
         ledger.reclaim_learning(setup.policy)  # a predecessor may have died with blocks in its hands
         self._batcher = Batcher(
@@ -294,22 +289,11 @@ def _lag_statistics(batch: Batch, version: int) -> dict[str, float]:
     }
 
 
-def make_setup(
-    keys: dict[str, KeySpec],
-    actions: ActionLayout,
-    model_config: ModelConfig,
-    encoders: Mapping[str, EncoderFactory] = NO_ENCODERS,
-    **arguments: Any,
-) -> LearnerSetup:
-    """A setup from values that a process without torch can hold."""
-    return LearnerSetup(model=ModelSpec(keys, actions, model_config, encoders), **arguments)
-
-
 def run_learner_from(
     arguments: dict[str, Any], slot_index: int, doorbell: Doorbell, rollout_bells: list[Bell], reports: ReportSink
 ) -> None:
-    """`run_learner` with the arguments of `make_setup`."""
-    run_learner(make_setup(**arguments), slot_index, doorbell, rollout_bells, reports)
+    """`run_learner` with the fields of its setup, which a process without torch can hold."""
+    run_learner(LearnerSetup(**arguments), slot_index, doorbell, rollout_bells, reports)
 
 
 def run_learner(

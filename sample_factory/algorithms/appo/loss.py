@@ -121,7 +121,7 @@ def loss_statistics(
         "ratio_min": ratios.min(),
         "ratio_max": ratios.max(),
     }
-    if any(part.kind == "gaussian" for part in layout.parts):
+    if any(part.kind != "categorical" for part in layout.parts):
         actions = minibatch.actions[valid].float() if bool(valid.any()) else minibatch.actions[:1, :1].float()
         statistics |= {
             "action_mean": actions.mean(),

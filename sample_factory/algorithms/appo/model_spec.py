@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sample_factory.config.model import ModelConfig
-from sample_factory.models import custom_encoders
-from sample_factory.models.custom_encoders import EncoderFactory
 from sample_factory.rl.spaces import ActionLayout, KeySpec
 from sample_factory.sampling.policy import Policy
+from sample_factory.system.registrations import Registrations, restore
 
 if TYPE_CHECKING:
     from sample_factory.models.actor_critic import ActorCritic
@@ -23,14 +22,14 @@ class ModelSpec:
     keys: Mapping[str, KeySpec]
     actions: ActionLayout
     config: ModelConfig
-    encoders: Mapping[str, EncoderFactory] = field(default_factory=dict)
-    """What the user's script registered in the main process."""
+    registrations: Registrations = field(default_factory=dict)
+    """What the user's script registered in the main process and models are built from."""
 
     def build(self) -> ActorCritic:
         """A fresh model in float32."""
         from sample_factory.models.actor_critic import make_actor_critic
 
-        custom_encoders.restore(self.encoders)
+        restore(self.registrations)
         return make_actor_critic(dict(self.keys), self.actions, self.config)
 
 

@@ -12,7 +12,7 @@ from sample_factory.algorithms.appo.monitor import Monitor
 from sample_factory.algorithms.appo.wiring import Wiring
 from sample_factory.algorithms.status import Status
 from sample_factory.algorithms.supervision import run_supervised
-from sample_factory.envs.registry import EnvFamily, resolve
+from sample_factory.envs.registry import resolve
 from sample_factory.sampling.ledger import BlockState, Ledger
 from sample_factory.system.board import Field
 from sample_factory.system.supervisor import Supervisor
@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 def run_parallel(
     wiring: Wiring,
     telemetry: Telemetry,
-    registrations: Sequence[EnvFamily],
     preload: Sequence[str],
     ending: Callable[[Monitor], Status | None],
     cancelled: Callable[[], bool],
@@ -33,7 +32,7 @@ def run_parallel(
     sampling = wiring.config.sampling
     cleanup = resolve(wiring.config.run.env).cleanup or _nothing
     cleanup()  # what a run left behind that was killed as a whole
-    parts, slots = components(wiring, registrations, cleanup)
+    parts, slots = components(wiring, cleanup)
     monitor = Monitor(wiring, telemetry, slots)
     supervisor = Supervisor(
         wiring.arena,

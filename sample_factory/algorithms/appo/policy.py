@@ -48,7 +48,7 @@ def describe_policy(spec: ModelSpec, device: str, bfloat16: bool) -> PolicyDescr
     """What the sampler must know of the policy before it starts."""
     model = spec.build()
     recorded = {
-        "action_logits": ArraySpec((spec.actions.num_logits,), np.float32),
+        "action_logits": ArraySpec((model.layout.num_logits,), np.float32),
         "log_probs": ArraySpec((), np.float32),
         "values": ArraySpec((), np.float32),
     }

@@ -15,7 +15,6 @@ from sample_factory.algorithms.appo.components import learner_arguments
 from sample_factory.algorithms.appo.monitor import Monitor
 from sample_factory.algorithms.appo.wiring import Wiring
 from sample_factory.algorithms.status import Status
-from sample_factory.envs.registry import EnvFamily
 from sample_factory.sampling.policy_worker import PolicyWorker
 from sample_factory.sampling.rollout_worker import RolloutWorker
 from sample_factory.sampling.threads import limit_threads
@@ -41,9 +40,9 @@ class _Reports:
 class _Sampler:
     """All rollout and policy workers, built from one seed."""
 
-    def __init__(self, wiring: Wiring, registrations: Sequence[EnvFamily], seed: int, reports: _Reports) -> None:
+    def __init__(self, wiring: Wiring, seed: int, reports: _Reports) -> None:
         first = wiring.num_policies + wiring.num_policy_workers
-        setup = wiring.rollout_setup(registrations, seed)
+        setup = wiring.rollout_setup(seed)
         self.workers: list[RolloutWorker] = [
             setup.build(worker, Slot(wiring.arena, first + worker), reports)
             for worker in range(wiring.plan.num_workers)
@@ -74,15 +73,13 @@ class _Sampler:
             worker.close()
 
 
-def run_serial(
-    wiring: Wiring, telemetry: Telemetry, registrations: Sequence[EnvFamily], ending: Callable[[Monitor], Status | None]
-) -> Status:
+def run_serial(wiring: Wiring, telemetry: Telemetry, ending: Callable[[Monitor], Status | None]) -> Status:
     """Run until `ending` has a status.
 
     A checkpoint made because of `--save_every_updates` is a barrier: all episodes start over from seeds that depend
     on the run's seed and the update alone, exactly as they do when the run is resumed from that checkpoint.
     """
-    from sample_factory.algorithms.appo.learner_worker import LearnerWorker, make_setup
+    from sample_factory.algorithms.appo.learner_worker import LearnerSetup, LearnerWorker
 
     limit_threads(1, with_torch=True)
     slots = {
@@ -95,12 +92,12 @@ def run_serial(
     monitor, reports = Monitor(wiring, telemetry, slots), _Reports()
     learners = [
         LearnerWorker(
-            make_setup(**learner_arguments(wiring, policy)), Slot(wiring.arena, policy), reports, lambda block: None
+            LearnerSetup(**learner_arguments(wiring, policy)), Slot(wiring.arena, policy), reports, lambda block: None
         )
         for policy in range(wiring.num_policies)
     ]
     wiring.arena["board"][:, Field.READY] = 1
-    sampler = _Sampler(wiring, registrations, _seed(wiring.seed, learners), reports)
+    sampler = _Sampler(wiring, _seed(wiring.seed, learners), reports)
     status: Status | None = None
     try:
         while status is None:
@@ -110,7 +107,7 @@ def run_serial(
             if any(learner.checkpointed for learner in learners):
                 sampler.close()
                 _clear(wiring, learners)
-                sampler = _Sampler(wiring, registrations, _seed(wiring.seed, learners), reports)
+                sampler = _Sampler(wiring, _seed(wiring.seed, learners), reports)
             now = time.monotonic()
             for worker in sampler.workers:
                 worker.report(now)

@@ -15,6 +15,7 @@ from sample_factory.algorithms.appo.policy import AppoPolicy
 from sample_factory.algorithms.appo.wiring import checkpoint_folder
 from sample_factory.config.config import Config
 from sample_factory.models.flat import flat_size, flatten_into
+from sample_factory.rl import distributions
 from sample_factory.rl.spaces import ActionLayout, KeySpec
 from sample_factory.system.checkpoints import CheckpointError, CheckpointStore, describe_mismatch
 
@@ -41,7 +42,7 @@ class TrainedPolicy:
         flatten_into(built, torch.from_numpy(weights))
         self._policy = AppoPolicy(spec, device, bfloat16=False, deterministic=deterministic, seed=seed)
         self._policy.load(weights)
-        self._actions = spec.actions
+        self._actions = built.layout
         self._takes_means = not sample_continuous and not deterministic
         self._state = np.zeros((num_rows, built.state_size), np.float32)
 
@@ -60,15 +61,13 @@ class TrainedPolicy:
 
 
 def with_means(layout: ActionLayout, actions: np.ndarray, action_logits: np.ndarray) -> np.ndarray:
-    """Actions [n, num_actions] with the mean instead of the sample in the columns of continuous parts."""
-    actions = np.array(actions)
-    column, parameter = 0, 0
-    for part in layout.parts:
-        if part.kind == "gaussian":
-            actions[:, column : column + part.size] = action_logits[:, parameter : parameter + part.size]
-        column += part.num_actions
-        parameter += part.num_logits
-    return actions
+    """Actions [n, num_actions] with the mean instead of the sample in the columns of continuous parts.
+
+    Custom distributions give their mode.
+    """
+    means = distributions.mode(layout, torch.from_numpy(action_logits)).numpy()
+    continuous = [part.kind != "categorical" for part in layout.parts for _ in range(part.num_actions)]
+    return np.where(continuous, means, actions)
 
 
 def load_checkpoint(folder: Path, policy: int, kind: str) -> Checkpoint:

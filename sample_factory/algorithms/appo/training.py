@@ -6,7 +6,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,15 @@ from sample_factory.algorithms.appo.wiring import ENV_STEPS, Wiring, checkpoint_
 from sample_factory.algorithms.status import Status
 from sample_factory.config.config import Config
 from sample_factory.config.experiment import experiment_dir, is_done, mark_done, prepare, save_cfg
-from sample_factory.envs import registry
-from sample_factory.models import custom_encoders
-from sample_factory.models.custom_encoders import NO_ENCODERS, EncoderFactory
+from sample_factory.config.values import namespace
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.processes import PRELOAD
 from sample_factory.system.console import Console
 from sample_factory.system.folder_lock import FolderLock
 from sample_factory.system.logs import configure_supervisor_logging, reset_logging
 from sample_factory.system.process import end_start_server, interrupt_flag, prepare_start_method
+from sample_factory.system.registrations import Registrations, restore, snapshot
+from sample_factory.system.summary_hooks import SummaryHooks
 from sample_factory.system.telemetry import Telemetry
 from sample_factory.system.terminal import open_console
 from sample_factory.system.trial import TrialCancelledError, call_in_trial_process
@@ -58,7 +58,7 @@ def train(config: Config, argv: Sequence[str]) -> Status:
         if not config.run.serial_mode:
             prepare_start_method(_preload(config))
             exits.callback(end_start_server)
-        registrations = registry.snapshot()
+        registrations = snapshot()
         try:
             facts, plan, policy = _look_safely(config, folder, registrations, ending)
         except TrialCancelledError:
@@ -71,18 +71,18 @@ def train(config: Config, argv: Sequence[str]) -> Status:
         configure_supervisor_logging(folder, console.handler)
         telemetry = _telemetry(config, folder, console, save_cfg(folder, config, argv))
         seed = config.run.seed if config.run.seed is not None else secrets.randbits(31)
-        wiring = wire(config, folder, plan, facts, policy, seed)
+        wiring = wire(config, folder, plan, facts, policy, seed, registrations)
         exits.callback(wiring.arena.close)
         _log_plan(plan, facts)
-        return _run(wiring, telemetry, registrations, ending)
+        return _run(wiring, telemetry, ending)
 
 
-def _run(wiring: Wiring, telemetry: Telemetry, registrations: Sequence[registry.EnvFamily], ending: _Ending) -> Status:
+def _run(wiring: Wiring, telemetry: Telemetry, ending: _Ending) -> Status:
     config = wiring.config
     if config.run.serial_mode:
-        status = run_serial(wiring, telemetry, registrations, ending.status)
+        status = run_serial(wiring, telemetry, ending.status)
     else:
-        status = run_parallel(wiring, telemetry, registrations, _preload(config), ending.status, ending.is_interrupted)
+        status = run_parallel(wiring, telemetry, _preload(config), ending.status, ending.is_interrupted)
     if status == Status.SUCCESS:
         frames = int(wiring.arena["learner/progress"][:, ENV_STEPS].sum())
         mark_done(wiring.folder, frames, config.run)
@@ -90,12 +90,12 @@ def _run(wiring: Wiring, telemetry: Telemetry, registrations: Sequence[registry.
 
 
 def _look_safely(
-    config: Config, folder: Path, registrations: Sequence[registry.EnvFamily], ending: _Ending
+    config: Config, folder: Path, registrations: Registrations, ending: _Ending
 ) -> tuple[RunFacts, Plan, PolicyDescription]:
     """`look`, in a process that may crash; in this one for serial mode, where it can be debugged."""
     resumes = config.run.restart_behavior == "resume"
     checkpoints = [checkpoint_folder(folder, policy) for policy in range(config.sampling.num_policies) if resumes]
-    arguments = (config, registrations, checkpoints, custom_encoders.snapshot(config.model.encoder_custom))
+    arguments = (config, registrations, checkpoints)
     if config.run.serial_mode:
         return look(*arguments)
     return call_in_trial_process(
@@ -109,17 +109,15 @@ def _look_safely(
 
 
 def look(
-    config: Config,
-    registrations: Sequence[registry.EnvFamily],
-    checkpoints: Sequence[Path],
-    encoders: Mapping[str, EncoderFactory] = NO_ENCODERS,
+    config: Config, registrations: Registrations, checkpoints: Sequence[Path]
 ) -> tuple[RunFacts, Plan, PolicyDescription]:
     """Everything that must be known before components start.
 
     Raises:
         ValueError: environment, model or checkpoint are not as they should be.
     """
-    facts = describe_env(config, registrations)
+    restore(registrations)
+    facts = describe_env(config)
     plan = make_plan(
         config.sampling,
         config.learning,
@@ -130,7 +128,7 @@ def look(
     )
     # Rollout workers see no GPU, or one for their environments.
     acting_device = "cpu" if plan.inline else facts.machine.device
-    return facts, plan, describe_model(config, facts, acting_device, plan.bfloat16, checkpoints, encoders)
+    return facts, plan, describe_model(config, facts, acting_device, plan.bfloat16, checkpoints, registrations)
 
 
 class _Ending:
@@ -215,4 +213,5 @@ def _telemetry(config: Config, folder: Path, console: Console, saved: dict[str, 
         config.run.train_for_env_steps,
         console,
         wandb,
+        SummaryHooks(namespace(config)),
     )

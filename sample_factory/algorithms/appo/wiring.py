@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,16 +11,18 @@ from sample_factory.algorithms.appo.describe import RunFacts
 from sample_factory.algorithms.appo.plan import Plan
 from sample_factory.config.config import Config
 from sample_factory.config.values import namespace
-from sample_factory.envs.registry import EnvFamily
+from sample_factory.envs.reward_shaping import flatten
 from sample_factory.sampling.blocks import BlockSchema
 from sample_factory.sampling.environments import GroupEnvironments
 from sample_factory.sampling.ledger import ledger_specs
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.requests import request_specs
+from sample_factory.sampling.reward_shaping import SharedRewardShaping, reward_shaping_specs
 from sample_factory.sampling.rollout_worker import RolloutSetup
 from sample_factory.sampling.weights import weights_specs
 from sample_factory.system.arena import Arena, ArraySpec
 from sample_factory.system.board import board_specs
+from sample_factory.system.registrations import Registrations, only
 
 _WARM_UP_ROLLOUTS = 4
 """Environments begin up to so many rollouts into random episodes."""
@@ -41,6 +42,8 @@ class Wiring:
     policy: PolicyDescription
     arena: Arena
     seed: int
+    registrations: Registrations
+    """What the user's script registered."""
 
     @property
     def num_policies(self) -> int:
@@ -56,11 +59,15 @@ class Wiring:
         """Groups that policy worker `index` of its policy serves: every K-th one."""
         return np.arange(index, self.schema.num_groups, self.config.sampling.policy_workers_per_policy)
 
-    def rollout_setup(self, registrations: Sequence[EnvFamily], seed: int) -> RolloutSetup:
+    def rollout_setup(self, seed: int) -> RolloutSetup:
         """The setup of every rollout worker."""
         plan, config = self.plan, self.config
         environments = GroupEnvironments(
-            config.run.env, namespace(config), tuple(registrations), plan.envs_per_group, plan.groups_per_worker
+            config.run.env,
+            namespace(config),
+            only(self.registrations, "environment"),
+            plan.envs_per_group,
+            plan.groups_per_worker,
         )
         return RolloutSetup(
             arena=self.arena,
@@ -73,7 +80,14 @@ class Wiring:
             warm_up_steps=_WARM_UP_ROLLOUTS * config.sampling.rollout if self._decorrelates_envs else 0,
             stagger_sec=self._stagger_sec,
             envs_single_thread=config.sampling.force_envs_single_thread,
+            reward_shaping=tuple(flatten(self.facts.reward_shaping or {})),
         )
+
+    @property
+    def reward_shaping(self) -> SharedRewardShaping | None:
+        """Where the main process changes it for each policy; None if the environment has nothing to shape."""
+        shaping = self.facts.reward_shaping
+        return None if shaping is None else SharedRewardShaping(self.arena, tuple(flatten(shaping)))
 
     @property
     def _decorrelates_envs(self) -> bool:
@@ -91,7 +105,15 @@ def checkpoint_folder(folder: Path, policy: int) -> Path:
     return folder / f"checkpoint_p{policy}"
 
 
-def wire(config: Config, folder: Path, plan: Plan, facts: RunFacts, policy: PolicyDescription, seed: int) -> Wiring:
+def wire(
+    config: Config,
+    folder: Path,
+    plan: Plan,
+    facts: RunFacts,
+    policy: PolicyDescription,
+    seed: int,
+    registrations: Registrations,
+) -> Wiring:
     """Allocate the arena of a run."""
     schema = BlockSchema(
         num_workers=plan.num_workers,
@@ -115,10 +137,13 @@ def wire(config: Config, folder: Path, plan: Plan, facts: RunFacts, policy: Poli
         "learner/progress": ArraySpec((num_policies, 8), np.int64),
         "learner/objective": ArraySpec((num_policies,), np.float64),
     }
+    shaping = flatten(facts.reward_shaping or {})
+    specs |= reward_shaping_specs(num_policies, len(shaping))
     specs |= board_specs(num_components)
     arena = Arena.create(specs)
+    arena["reward_shaping/values"][:] = list(shaping.values())
     arena["learner/objective"][:] = np.nan  # nothing measured yet
-    return Wiring(config, folder, plan, facts, schema, policy, arena, seed)
+    return Wiring(config, folder, plan, facts, schema, policy, arena, seed, registrations)
 
 
 def _state_interval(config: Config) -> int:

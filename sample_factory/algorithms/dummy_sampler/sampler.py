@@ -20,7 +20,6 @@ from sample_factory.algorithms.supervision import run_supervised
 from sample_factory.config.dummy_sampler import DummyConfig, DummySamplerConfig
 from sample_factory.config.experiment import create, experiment_dir
 from sample_factory.config.values import namespace
-from sample_factory.envs import registry
 from sample_factory.envs.validate import EnvDescription, describe
 from sample_factory.sampling.environments import GroupEnvironments
 from sample_factory.sampling.ledger import ledger_specs
@@ -36,6 +35,7 @@ from sample_factory.system.doorbell import Doorbell
 from sample_factory.system.every import Every
 from sample_factory.system.logs import configure_supervisor_logging, reset_logging
 from sample_factory.system.process import ProcessSettings, end_start_server, interrupt_flag, prepare_start_method
+from sample_factory.system.registrations import Registrations, only, restore, snapshot
 from sample_factory.system.reports import Report
 from sample_factory.system.supervisor import Supervisor
 from sample_factory.system.trial import TrialCancelledError, call_in_trial_process
@@ -64,17 +64,17 @@ def sample(config: DummyConfig) -> Status:
 
 
 def _run(config: DummyConfig, folder: Path, ending: _Ending) -> Status:
-    families = registry.snapshot()
+    registrations = only(snapshot(), "environment")
     context = prepare_start_method(PRELOAD)
     try:
         what = f"environment {config.run.env}"
-        env = call_in_trial_process(context, what, _START_SEC, ending.is_interrupted, look, config, families)
+        env = call_in_trial_process(context, what, _START_SEC, ending.is_interrupted, look, config, registrations)
         plan = make_plan(config.sampler, env, available_cores())
         log.info("%d workers x %d environments", config.sampler.num_workers, config.sampler.num_envs_per_worker)
         arena = _make_arena(plan)
         doorbells = [Doorbell() for _ in range(config.sampler.num_workers)]
         settings = _settings(config.sampler, plan, folder)
-        parts = rollout_components(_make_setup(config, plan, arena, families), 0, doorbells, settings)
+        parts = rollout_components(_make_setup(config, plan, arena, registrations), 0, doorbells, settings)
         supervisor = Supervisor(arena, parts, PRELOAD, _SILENT_SEC, _START_SEC, _MAX_RESTARTS, ending.is_interrupted)
         watch = _Watch(arena, doorbells, ending)
         return run_supervised(supervisor, watch.take, watch.tick, watch.close)
@@ -84,13 +84,13 @@ def _run(config: DummyConfig, folder: Path, ending: _Ending) -> Status:
         end_start_server()
 
 
-def look(config: DummyConfig, families: Sequence[registry.EnvFamily]) -> EnvDescription:
+def look(config: DummyConfig, registrations: Registrations) -> EnvDescription:
     """Make one environment and try it.
 
     Raises:
         ValueError: it is not what it claims to be.
     """
-    registry.restore(tuple(families))
+    restore(registrations)
     return describe(config.run.env, namespace(config))
 
 
@@ -178,14 +178,12 @@ def _make_arena(plan: SamplerPlan) -> Arena:
     return Arena.create(specs)
 
 
-def _make_setup(
-    config: DummyConfig, plan: SamplerPlan, arena: Arena, families: Sequence[registry.EnvFamily]
-) -> RolloutSetup:
+def _make_setup(config: DummyConfig, plan: SamplerPlan, arena: Arena, registrations: Registrations) -> RolloutSetup:
     return RolloutSetup(
         arena=arena,
         schema=plan.schema,
         make_env=GroupEnvironments(
-            config.run.env, namespace(config), tuple(families), config.sampler.num_envs_per_worker, 1
+            config.run.env, namespace(config), registrations, config.sampler.num_envs_per_worker, 1
         ),
         env_name=config.run.env,
         consumers=(),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
 
 from sample_factory.envs.doom.options import DoomOptions
 from sample_factory.envs.doom.shared_memory import sweep_unused
-from sample_factory.envs.doom.specs import SPECS, doom_spec
-from sample_factory.envs.registry import EnvFamily
+from sample_factory.envs.doom.specs import SPECS, DoomSpec, doom_spec
+from sample_factory.envs.registry import EnvFamily, register_family
 
 _DEFAULT_FRAMESKIP = 4
 _DEFAULT_FPS = 35
@@ -33,17 +34,20 @@ DEFAULTS: Mapping[str, Any] = {
 def make(
     full_env_name: str, cfg: Any, env_config: Mapping[str, Any] | None = None, render_mode: str | None = None
 ) -> gym.Env[Any, Any]:
-    """Make one environment; no process starts before its first reset.
-
-    Args:
-        cfg: flat options; reads res_w, res_h, wide_aspect_ratio, env_frameskip, pixel_format and, if there, fps.
-        env_config: not needed, games of one player share nothing.
+    """Make one environment of the package; `env_config` is not needed, games of one player share nothing.
 
     Raises:
         ValueError: there is no environment of that name.
     """
-    spec = doom_spec(full_env_name)  # first: a wrong name should not complain about a missing package
+    return make_doom_env(doom_spec(full_env_name), cfg, render_mode)
 
+
+def make_doom_env(spec: DoomSpec, cfg: Any, render_mode: str | None = None) -> gym.Env[Any, Any]:
+    """Make one environment; no process starts before its first reset.
+
+    Args:
+        cfg: flat options; reads res_w, res_h, wide_aspect_ratio, env_frameskip, pixel_format and, if there, fps.
+    """
     from sample_factory.envs.doom.env import DoomEnv
 
     fps = getattr(cfg, "fps", None)
@@ -67,3 +71,40 @@ FAMILY = EnvFamily(
     cleanup=sweep_unused,
     frame_by_frame=True,
 )
+
+
+def register_doom_env(
+    spec: DoomSpec,
+    options: type[DoomOptions] = DoomOptions,
+    defaults: Mapping[str, Any] | None = None,
+    make_env_func: Callable[..., gym.Env[Any, Any]] = make_doom_env,
+) -> None:
+    """Make `--env=<spec.name>` a Doom environment with a scenario, buttons and rewards of one's own.
+
+    Args:
+        options: `DoomOptions`, or a frozen dataclass derived from it with further options.
+        defaults: option values on top of those of all Doom environments.
+        make_env_func: `(spec, cfg, render_mode)`, for rules that depend on options and for wrappers; it makes the
+            environment with `make_doom_env`, and stands at the top level of a module or script.
+    """
+    family = EnvFamily(
+        prefix=spec.name,
+        make=partial(_make_registered, spec, make_env_func),
+        options=options,
+        defaults={**DEFAULTS, **(defaults or {})},
+        extra=FAMILY.extra,
+        cleanup=FAMILY.cleanup,
+        frame_by_frame=FAMILY.frame_by_frame,
+    )
+    register_family(family)
+
+
+def _make_registered(
+    spec: DoomSpec,
+    make_env_func: Callable[..., gym.Env[Any, Any]],
+    full_env_name: str,
+    cfg: Any,
+    env_config: Mapping[str, Any] | None = None,
+    render_mode: str | None = None,
+) -> gym.Env[Any, Any]:
+    return make_env_func(spec, cfg, render_mode)

@@ -77,7 +77,7 @@ def stop_game(game: RunningGame) -> None:
 def _set_rules(api: vizdoom.DoomGame, spec: DoomSpec, buttons: Sequence[str]) -> None:
     # Explicit paths: files of these names in the current directory would come first.
     api.set_doom_game_path(str(_PACKAGE / "freedoom2.wad"))
-    api.set_doom_scenario_path(str(_PACKAGE / "scenarios" / f"{spec.scenario}.wad"))
+    api.set_doom_scenario_path(str(_scenario_path(spec)))
     api.set_doom_map("map01")
     api.set_doom_skill(spec.skill)
     api.set_episode_start_time(spec.start_tic)
@@ -89,6 +89,15 @@ def _set_rules(api: vizdoom.DoomGame, spec: DoomSpec, buttons: Sequence[str]) ->
     api.set_mode(vizdoom.Mode.PLAYER)
     if spec.game_args:
         api.add_game_args(spec.game_args)
+
+
+def _scenario_path(spec: DoomSpec) -> Path:
+    """Raises ValueError if there is no such file: Python would crash when the engine fails to start."""
+    own = spec.scenario.endswith(".wad")
+    path = Path(spec.scenario).expanduser().resolve() if own else _PACKAGE / "scenarios" / f"{spec.scenario}.wad"
+    if not path.is_file():
+        raise ValueError(f"environment {spec.name!r}: there is no scenario {path}")
+    return path
 
 
 def _set_rendering(api: vizdoom.DoomGame, spec: DoomSpec, wide_aspect_ratio: bool, window: bool) -> None:

@@ -17,7 +17,7 @@ class DoomSpec:
 
     name: str
     scenario: str
-    """Stem of a WAD file in VizDoom's scenarios folder."""
+    """Stem of a WAD file in VizDoom's scenarios folder, or the path of a file of one's own that ends in .wad."""
     actions: tuple[Component, ...]
     timeout_tics: int = 2100
     """Tics (1/35 s) until an episode is cut; 0 means never."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import subprocess
 import sys
+from collections import defaultdict
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -14,17 +15,18 @@ import pytest
 from sample_factory.envs import registry
 from sample_factory.envs.gymnasium_list import GymnasiumList
 from sample_factory.envs.multi_agent import MultiAgentList
-from sample_factory.envs.registry import EnvFamily, create_env, make_batched, register_env, resolve, restore, snapshot
+from sample_factory.envs.registry import EnvFamily, create_env, make_batched, register_env, resolve
 from sample_factory.envs.small.tmaze import TMaze
 from sample_factory.envs.tests.envs_for_tests import Counting, Duel, Nested
 from sample_factory.envs.vector_env import VectorEnvAdapter
+from sample_factory.system import registrations
 
 CFG = SimpleNamespace()
 
 
 @pytest.fixture(autouse=True)
 def _own_registrations(monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setattr(registrations, "_registered", defaultdict(dict))
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def test_workers_do_not_load_torch():
 
 
 def _rows_in_child(families, answers):
-    restore(families)
+    registrations.restore(families)
     answers.put((make_batched("my_env", CFG, 2).num_rows, resolve("my_env").options is Options))
 
 
@@ -160,14 +162,8 @@ def test_registrations_reach_a_spawned_process():
     register_env("my_env", make_counting, options=Options)
     context = multiprocessing.get_context("spawn")
     answers = context.SimpleQueue()
-    child = context.Process(target=_rows_in_child, args=(snapshot(), answers))
+    child = context.Process(target=_rows_in_child, args=(registrations.snapshot(), answers))
     child.start()
     child.join()
     assert child.exitcode == 0 and answers.get() == (2, True)
     child.close()
-
-
-def test_a_function_that_cannot_be_sent_is_explained():
-    register_env("my_env", lambda *_: Counting())
-    with pytest.raises(ValueError, match=r"'my_env'.*top level of a module, not as a lambda"):
-        snapshot()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,13 +15,14 @@ from sample_factory.envs.rules import leaf_problem
 from sample_factory.envs.tests.envs_for_tests import Counting, Duel, Nested
 from sample_factory.envs.validate import BadValue, check_block, describe
 from sample_factory.rl.spaces import observation_keys
+from sample_factory.system import registrations
 
 CFG = SimpleNamespace()
 
 
 @pytest.fixture(autouse=True)
 def _own_registrations(monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setattr(registrations, "_registered", defaultdict(dict))
 
 
 def describe_env(make):

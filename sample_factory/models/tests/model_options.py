@@ -15,6 +15,8 @@ class SmallModelOptions:
     encoder_type: str = "conv"
     encoder_subtype: str = "convnet_simple"
     encoder_custom: str | None = None
+    core_custom: str | None = None
+    action_distribution_custom: str | None = None
     encoder_extra_fc_layers: int = 1
     encoder_mlp_layers: tuple[int, ...] = (16, 16)
     hidden_size: int = 16

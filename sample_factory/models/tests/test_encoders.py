@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from sample_factory.models.encoders import make_encoder, make_key_encoder, make_vizdoom_encoder
 from sample_factory.models.image_encoders import FirstConv, FoldedNormalization, ResidualBlock, make_image_encoder
 from sample_factory.models.layers import initialize, normalize_spectrally
-from sample_factory.models.registry import build_encoder, register_encoder
+from sample_factory.models.registry import build_encoder
 from sample_factory.models.tests.model_options import SmallModelOptions
 from sample_factory.rl.spaces import KeySpec, TextSpace, observation_keys
 
@@ -198,23 +198,6 @@ def test_vizdoom_encoder_gives_measurements_a_network_of_their_own() -> None:
     shapes = [tuple(p.shape) for p in encoder.key_encoders[0].parameters()]
     assert shapes == [(128, 23), (128,), (128, 128), (128,)]
     assert encoder(rows(keys)).shape == (2, 16)
-
-
-def test_registered_encoders_are_built_by_name() -> None:
-    class Mine(nn.Module):
-        output_size = 3
-
-        def forward(self, obs: Mapping[str, Tensor]) -> Tensor:
-            return obs["obs"].float().mean((1, 2))
-
-    factory = lambda keys, options: Mine()  # noqa: E731
-    register_encoder("test_mine", factory)
-    register_encoder("test_mine", factory)
-    keys = observation_keys(IMAGE)
-    encoder = build_encoder(keys, replace(OPTIONS, encoder_custom="test_mine"))
-    assert isinstance(encoder, Mine) and encoder(rows(keys)).shape == (2, 3)
-    with pytest.raises(ValueError, match="already registered"):
-        register_encoder("test_mine", make_encoder)
 
 
 @pytest.mark.parametrize(

@@ -65,13 +65,13 @@ class Pipeline:
     def __init__(self, folder: Path, **options: Any) -> None:
         limit_threads(1, with_torch=True)
         self.config = config = config_of(folder, **options)
-        facts, self.plan, policy = look(config, [FAMILY], {}, [])
-        self.wiring = wiring = wire(config, folder, self.plan, facts, policy, seed=1)
+        facts, self.plan, policy = look(config, {}, [])
+        self.wiring = wiring = wire(config, folder, self.plan, facts, policy, 1, {})
         self.schema, self.arena = wiring.schema, wiring.arena
         torch.manual_seed(1)
         model = ModelSpec(facts.keys, facts.actions, config.model).build()
         learning = config.learning
-        self.learner = Learner(model, facts.actions, learning, config.sampling.rollout, self.plan.bfloat16, seed=1)
+        self.learner = Learner(model, learning, config.sampling.rollout, self.plan.bfloat16, seed=1)
         self.batcher = Batcher(
             Ledger(self.arena),
             {index: block_view(self.arena, self.schema, index) for index in range(self.schema.num_blocks)},
@@ -85,7 +85,7 @@ class Pipeline:
         )
         self.reports = NoReports()
         slot = Slot(self.arena, 0)
-        setup = wiring.rollout_setup([FAMILY], 1)
+        setup = wiring.rollout_setup(1)
         self.workers = [setup.build(index, slot, self.reports) for index in range(self.plan.num_workers)]
         self.policy_workers = [
             PolicyWorker(self.arena, self.schema, policy, 0, wiring.groups_of_policy_worker(index), slot, 7 + index)

@@ -16,6 +16,7 @@ ACTION_SPACES: dict[str, gym.Space[Any]] = {
     "multidiscrete": gym.spaces.MultiDiscrete([3, 2, 4]),
     "box1": gym.spaces.Box(-1, 1, (3,), np.float32),
     "box2": gym.spaces.Box(-1, 1, (2, 2), np.float32),
+    "positive": gym.spaces.Box(1, 3, (2,), np.float32),
     "tuple": gym.spaces.Tuple(
         (gym.spaces.Discrete(3), gym.spaces.Box(-2, 2, (2,), np.float32), gym.spaces.Discrete(2))
     ),

@@ -22,10 +22,10 @@ def _step(rewards: list[float], resets: tuple[int, ...] = ()) -> StepArrays:
 def test_an_episode_has_the_rewards_and_frames_since_the_one_before():
     counter = EpisodeCounter(2)
     assert counter.take(_step([1.0, 10.0]), []) == []
-    info = {"true_reward": 5, "episode_extra_stats": {"kills": 3}}
+    info = {"true_reward": 5, "episode_extra_stats": {"kills": 3, "map": "arena", "won": np.True_}}
     (first,) = counter.take(_step([2.0, 20.0]), [EpisodeInfo(1, info)])
     assert (first.row, first.number, first.reward, first.frames) == (1, 0, 30.0, 8)
-    assert first.true_objective == 5.0 and first.extra == {"kills": 3.0}
+    assert first.true_objective == 5.0 and first.extra == {"kills": 3.0, "won": 1.0}
     (second,) = counter.take(_step([3.0, 1.0]), [EpisodeInfo(1, {})])
     assert (second.number, second.reward, second.true_objective) == (1, 1.0, None)
     assert counter.finished.tolist() == [0, 2]

@@ -8,6 +8,8 @@ import torch
 from sample_factory.algorithms.appo.batch import Batch
 from sample_factory.algorithms.appo.tests.pipeline import Pipeline
 from sample_factory.algorithms.appo.tests.small_envs import ACTION_SPACES
+from sample_factory.models.extensions import register_action_distribution, register_core
+from sample_factory.models.tests.custom_parts import Beta, RunningMean
 from sample_factory.rl import distributions
 from sample_factory.rl.spaces import MASK_KEY
 
@@ -64,6 +66,26 @@ def test_ratios_are_one_for_every_action_space(tmp_path, space, memory, inferenc
 @pytest.mark.parametrize("memory", [name for name in MEMORIES if name not in ("none", "gru")])
 def test_ratios_are_one_for_every_kind_of_memory(tmp_path, memory):
     check_on_policy(Pipeline(tmp_path, env="case_tuple", inference="policy_workers", **MEMORIES[memory]))
+
+
+@pytest.mark.parametrize("memory", ["none", "gru"])
+@pytest.mark.parametrize("space", ["box1", "box2", "positive", "tuple"])
+def test_ratios_are_one_for_a_custom_distribution(tmp_path, space, memory):
+    """Zero is no action of the space "positive": steps that are not learnt from must not give NaN there."""
+    register_action_distribution("test_beta", Beta)
+    options = {"action_distribution_custom": "test_beta", **MEMORIES[memory]}
+    pipeline = Pipeline(tmp_path, env=f"case_{space}", **options)
+    check_on_policy(pipeline)
+    assert all(bool(weights.isfinite().all()) for weights in pipeline.learner.model.state_dict().values())
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_ratios_are_one_for_a_custom_core(tmp_path, share):
+    register_core("test_running_mean", RunningMean)
+    options = {"core_custom": "test_running_mean", "actor_critic_share_weights": share}
+    pipeline = Pipeline(tmp_path, env="case_discrete", **options)
+    assert pipeline.schema.state_size == 4 * (1 if share else 2)
+    check_on_policy(pipeline)
 
 
 @pytest.mark.parametrize("space", ["discrete", "tuple"])

@@ -15,8 +15,8 @@ from sample_factory.algorithms.appo.wiring import Wiring, wire
 
 def wiring_of(folder, alternate: bool = False, **options: Any) -> Wiring:
     config = config_of(folder, env="case_discrete", serial_mode=False, **options)
-    facts, plan, policy = look(config, [], {}, [])
-    return wire(config, folder, dataclasses.replace(plan, alternate=alternate), facts, policy, seed=1)
+    facts, plan, policy = look(config, {}, [])
+    return wire(config, folder, dataclasses.replace(plan, alternate=alternate), facts, policy, 1, {})
 
 
 def test_environments_start_at_different_points_of_their_episodes(tmp_path):
@@ -25,27 +25,27 @@ def test_environments_start_at_different_points_of_their_episodes(tmp_path):
         ({"decorrelate_envs_on_one_worker": False}, 0),
         ({"decorrelate_envs_on_one_worker": True, "benchmark": True}, 0),
     ):
-        assert wiring_of(tmp_path, **options).rollout_setup([], 1).warm_up_steps == steps
+        assert wiring_of(tmp_path, **options).rollout_setup(1).warm_up_steps == steps
 
 
 @pytest.mark.parametrize(("alternate", "benchmark", "seconds"), [(False, False, 7), (True, False, 0), (False, True, 0)])
 def test_workers_are_staggered_only_while_others_can_go_on(tmp_path, alternate, benchmark, seconds):
     wiring = wiring_of(tmp_path, alternate, decorrelate_experience_max_seconds=7, benchmark=benchmark)
-    assert wiring.rollout_setup([], 1).stagger_sec == seconds
+    assert wiring.rollout_setup(1).stagger_sec == seconds
 
 
 def test_environments_are_limited_to_one_thread_if_asked(tmp_path):
     for is_limited in (True, False):
         wiring = wiring_of(tmp_path, force_envs_single_thread=is_limited)
-        parts = {part.name: part for part in components(wiring, [], lambda: None)[0]}
+        parts = {part.name: part for part in components(wiring)[0]}
         assert ("OMP_NUM_THREADS" in parts["rollout worker 0"].settings.environment) == is_limited
         assert "OMP_NUM_THREADS" not in parts["learner 0"].settings.environment
-        assert wiring.rollout_setup([], 1).envs_single_thread == is_limited
+        assert wiring.rollout_setup(1).envs_single_thread == is_limited
 
 
 def test_rollout_workers_see_only_the_gpus_given_to_them(tmp_path):
     def visible(**options: Any) -> list[str]:
-        parts = components(wiring_of(tmp_path, num_workers=3, **options), [])[0]
+        parts = components(wiring_of(tmp_path, num_workers=3, **options))[0]
         workers = [part for part in parts if part.name.startswith("rollout worker")]
         return [part.settings.environment["CUDA_VISIBLE_DEVICES"] for part in workers]
 

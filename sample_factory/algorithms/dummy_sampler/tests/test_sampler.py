@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
 from pathlib import Path
 
 import psutil
@@ -15,21 +15,18 @@ import pytest
 from sample_factory.algorithms.dummy_sampler import run_dummy_sampler
 from sample_factory.algorithms.dummy_sampler.tests import envs_for_tests
 from sample_factory.envs import registry
+from sample_factory.system import registrations
 
 FINAL = re.compile(r"Collected (\d+) frames in (\d+\.\d) s, avg FPS: (\d+\.\d)$", re.MULTILINE)
 
 
 @pytest.fixture(autouse=True)
-def environments() -> Iterator[None]:
-    before = dict(registry._registered)
-    registry._registered.clear()
+def environments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registrations, "_registered", defaultdict(dict))
     registry.register_env("test_counting", envs_for_tests.make_counting)
     registry.register_env("test_torch_free", envs_for_tests.make_torch_free)
     registry.register_env("test_deadly", envs_for_tests.make_deadly)
     registry.register_env("test_deadly_once", envs_for_tests.make_deadly_once)
-    yield
-    registry._registered.clear()
-    registry._registered.update(before)
 
 
 def run(train_dir: Path, env: str, *flags: str) -> tuple[int, str]:

@@ -1,8 +1,10 @@
 """What the command line can ask of the Doom family, without starting a game."""
 
+import pickle
 import subprocess
 import sys
-from dataclasses import fields
+from collections import defaultdict
+from dataclasses import dataclass, fields, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,9 +12,13 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from sample_factory.envs.doom.family import FAMILY
+from sample_factory.envs.doom.actions import flat
+from sample_factory.envs.doom.family import FAMILY, make_doom_env, register_doom_env
 from sample_factory.envs.doom.options import DoomOptions
+from sample_factory.envs.doom.specs import DoomSpec
+from sample_factory.envs.registry import create_env, resolve
 from sample_factory.rl.spaces import action_layout, observation_keys
+from sample_factory.system import registrations
 
 _ACTION_SIZES = {
     "doom_basic": [4],
@@ -81,3 +87,39 @@ def test_making_an_environment_loads_no_torch():
     code = "import sys, sample_factory.envs.doom.env; print('torch' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "False"
+
+
+@dataclass(frozen=True)
+class OwnOptions(DoomOptions):
+    limit: int = 70
+
+
+def make_limited(spec, cfg, render_mode=None):
+    return make_doom_env(replace(spec, timeout_tics=cfg.limit), cfg, render_mode)
+
+
+@pytest.fixture
+def _own_registrations(monkeypatch):
+    monkeypatch.setattr(registrations, "_registered", defaultdict(dict))
+
+
+def test_a_scenario_of_ones_own_is_like_those_of_the_family(_own_registrations):
+    pytest.importorskip("vizdoom", reason="needs the vizdoom package")
+    spec = DoomSpec("doom_own", "basic", flat("MOVE_LEFT", "MOVE_RIGHT", "ATTACK"), timeout_tics=0)
+    register_doom_env(spec, OwnOptions, {"gamma": 0.9}, make_limited)
+    family = pickle.loads(pickle.dumps(resolve("doom_own")))
+    assert (family.options, family.cleanup, family.frame_by_frame) == (OwnOptions, FAMILY.cleanup, True)
+    assert family.default_overrides("doom_own") == {**FAMILY.default_overrides("doom_basic"), "gamma": 0.9}
+    env = create_env("doom_own", _cfg(limit=10))
+    env.reset(seed=1)
+    outcomes = [env.step(0)[2:4] for _ in range(3)]
+    env.close()
+    assert outcomes == [(False, False), (False, False), (False, True)]
+    assert resolve("doom_basic") is FAMILY
+
+
+def test_a_scenario_that_does_not_exist_is_named(tmp_path):
+    pytest.importorskip("vizdoom", reason="needs the vizdoom package")
+    env = make_doom_env(DoomSpec("doom_own", str(tmp_path / "no.wad"), flat("ATTACK")), _cfg())
+    with pytest.raises(ValueError, match=r"'doom_own': there is no scenario .*no\.wad"):
+        env.reset(seed=1)
