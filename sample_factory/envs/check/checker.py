@@ -23,6 +23,7 @@ from sample_factory.envs.check.subject import Facts, Subject
 from sample_factory.envs.rules import Finding
 from sample_factory.system.cores import available_cores
 from sample_factory.system.process import dump_stack, end_start_server, prepare_start_method
+from sample_factory.system.registrations import only, snapshot
 from sample_factory.system.trial import TrialCancelledError, TrialCrashedError, call_in_trial_process
 from sample_factory.system.usage import available_bytes
 
@@ -82,7 +83,7 @@ def run_check(config: CheckConfig, cancelled: Callable[[], bool] = lambda: False
         CheckInterruptedError: `cancelled` became true.
     """
     run = config.run
-    subject = Subject(run.env, namespace(config), registry.snapshot(), run.import_module, run.seed)
+    subject = Subject(run.env, namespace(config), only(snapshot(), "environment"), run.import_module, run.seed)
     progress = Progress()
     try:
         report = _Check(subject, progress, run.seconds, run.timeout_seconds, cancelled).run()

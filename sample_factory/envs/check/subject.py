@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +14,7 @@ from sample_factory.envs import registry
 from sample_factory.envs.batching import batch_envs, kind_of_env
 from sample_factory.envs.contract import BatchedEnv
 from sample_factory.rl.spaces import ActionLayout, KeySpec
+from sample_factory.system.registrations import Registrations, restore
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Subject:
     name: str
     options: SimpleNamespace
     """All options by flag name."""
-    families: Sequence[registry.EnvFamily]
+    registrations: Registrations
     """What was registered in the main process."""
     modules: tuple[str, ...]
     """To be imported first."""
@@ -34,7 +34,7 @@ class Subject:
         """Make the environment known to this process."""
         for module in self.modules:
             importlib.import_module(module)
-        registry.restore(tuple(self.families))
+        restore(self.registrations)
 
     def make(self, number: int, num_envs: int = 1, index: int = 0) -> Any:
         """Environment number `index` of the group of worker `number`, as its family makes it."""

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sample_factory import train
 from sample_factory.algorithms.appo.monitor import Monitor
 from sample_factory.algorithms.appo.parallel import run_parallel
 from sample_factory.algorithms.appo.tests.pipeline import Pipeline, config_of
@@ -76,7 +75,7 @@ def test_workers_take_new_values_while_they_run(tmp_path, _start_server):
 
 def test_wrong_values_end_the_run_before_anything_is_written(tmp_path):
     with pytest.raises(ValueError, match="--reward_shaping has the unknown key gaol; did you mean goal"):
-        train(env="shaped_single", train_dir=tmp_path, device="cpu", serial_mode=True, reward_shaping={"gaol": 1})
+        look(config_of(tmp_path, env="shaped_single", reward_shaping='{"gaol": 1}'), {}, [])
     assert not list(tmp_path.iterdir())
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import defaultdict
 
 import pytest
 
@@ -15,6 +16,7 @@ from sample_factory.envs.check import check_env
 from sample_factory.envs.check.__main__ import main
 from sample_factory.envs.check.checker import CheckInterruptedError, parse_check_options, run_check
 from sample_factory.envs.check.tests.broken_envs import make_by_name
+from sample_factory.system import registrations
 
 THIS = "sample_factory.envs.check"
 REGISTERING = "sample_factory.envs.check.tests.registers_broken_envs"
@@ -22,7 +24,7 @@ REGISTERING = "sample_factory.envs.check.tests.registers_broken_envs"
 
 @pytest.fixture(autouse=True)
 def _own_registrations(monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setattr(registrations, "_registered", defaultdict(dict))
     registry.register_env("broken_", make_by_name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from types import SimpleNamespace
 
 import pytest
@@ -14,18 +15,19 @@ from sample_factory.envs.check.subject import Subject
 from sample_factory.envs.check.tests import broken_envs
 from sample_factory.envs.rules import RULES
 from sample_factory.envs.tests import envs_for_tests
+from sample_factory.system import registrations
 
 OPTIONS = SimpleNamespace(env_backend="auto", env_frameskip=None, env_kwargs="{}")
 
 
 @pytest.fixture(autouse=True)
 def _own_registrations(monkeypatch):
-    monkeypatch.setattr(registry, "_registered", {})
+    monkeypatch.setattr(registrations, "_registered", defaultdict(dict))
     registry.register_env("broken_", broken_envs.make_by_name)
 
 
 def look_at(name, seconds=0.1) -> Look:
-    return look(Subject(name, OPTIONS, (), (), seed=0), Progress(), seconds)
+    return look(Subject(name, OPTIONS, {}, (), seed=0), Progress(), seconds)
 
 
 def names(seen: Look) -> list[str]:
@@ -116,7 +118,7 @@ def test_a_sound_multi_agent_environment_breaks_no_rule():
 def test_sound_environments_of_other_packages_break_no_rule(name, package):
     pytest.importorskip(package)
     options = vars(OPTIONS) | {"res_w": 128, "res_h": 72, "wide_aspect_ratio": False, "pixel_format": "CHW"}
-    seen = look(Subject(name, SimpleNamespace(**options), (), (), seed=0), Progress(), 0.1)
+    seen = look(Subject(name, SimpleNamespace(**options), {}, (), seed=0), Progress(), 0.1)
     assert names(seen) == []
 
 
