@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import pytest
 import sample_factory
 from sample_factory.api import command_line
 from sample_factory.config.command_line import given_on_command_line
+from sample_factory.envs.tests.shaped_envs import make_shaped
+from sample_factory.system import registrations
 
 SMALL = {
     "env": "gym_CartPole-v1",
@@ -81,6 +84,17 @@ def test_keyword_arguments_are_flags(options: dict[str, Any], given: dict[str, l
 def test_mistakes_raise_before_anything_starts(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="unknown flag --bach_size; did you mean --batch_size"):
         sample_factory.train(**SMALL, train_dir=tmp_path, bach_size=16)
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_reward_shaping_ends_the_run_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registrations, "_registered", defaultdict(dict))
+    sample_factory.register_env("shaped_", make_shaped, defaults={"encoder_type": "mlp"})
+    options = {"device": "cpu", "serial_mode": True, "reward_shaping": {"gaol": 1}}
+    with pytest.raises(ValueError, match="--reward_shaping has the unknown key gaol; did you mean goal"):
+        sample_factory.train(env="shaped_single", train_dir=tmp_path, **options)
     assert not list(tmp_path.iterdir())
 
 
