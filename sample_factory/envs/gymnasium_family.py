@@ -96,13 +96,24 @@ def make_unchecked(
 def _native_vector_env(
     spec: gym.envs.registration.EnvSpec, num_envs: int, kwargs: dict[str, Any]
 ) -> gym.vector.VectorEnv[Any, Any, Any] | None:
-    """Gymnasium's own batch of these environments; None if there is none, or none that takes these arguments."""
+    """Gymnasium's own batch of these environments.
+
+    None if there is none, or none that takes these arguments and has the spaces of a single one (that of Atari games
+    has images of its own).
+    """
     if spec.vector_entry_point is None or spec.additional_wrappers:
         return None
     try:
-        return gym.make_vec(spec, num_envs, vectorization_mode="vector_entry_point", **kwargs)
+        vector = gym.make_vec(spec, num_envs, vectorization_mode="vector_entry_point", **kwargs)
     except (ImportError, TypeError, gym.error.Error):
         return None
+    single = gym.make(spec, disable_env_checker=True, **kwargs)
+    spaces = (single.observation_space, single.action_space)
+    single.close()
+    if spaces == (vector.single_observation_space, vector.single_action_space):
+        return vector
+    vector.close()
+    return None
 
 
 def defaults_for(full_env_name: str) -> dict[str, Any]:

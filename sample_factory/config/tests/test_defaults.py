@@ -125,6 +125,9 @@ ESTABLISHED_DEFAULTS = {
 
 NEW_DEFAULTS = {
     "env_backend": "auto",
+    "reward_shaping": "{}",
+    "core_custom": None,
+    "action_distribution_custom": None,
     "restart_behavior": "resume",
     "serial_mode": False,
     "inference": "auto",

@@ -122,3 +122,10 @@ def test_arguments_reach_gymnasiums_own_batch_and_unknown_ones_are_refused():
     assert result.rewards.tolist() == [0.0, 0.0]
     with pytest.raises(ValueError, match=r"'gym_CartPole-v1' refuses --env_kwargs=\{\"colour\": 1\}"):
         make_group("gym_CartPole-v1", 2, env_kwargs='{"colour": 1}')
+
+
+def test_a_batch_with_other_spaces_than_a_single_environment_is_not_used():
+    pytest.importorskip("ale_py", reason="needs the ale-py package")
+    env = make_batched("gym_ale_py:ALE/Pong-v5", SimpleNamespace(env_kwargs="{}"), 2)
+    assert env.keys["obs"].shape == (210, 160, 3)
+    env.close()
