@@ -31,7 +31,8 @@ SHORT = [
     "--recurrence=8",
     "--batch_size=64",
     "--hidden_size=16",
-    "--train_for_env_steps=500",
+    "--train_for_env_steps=2000",
+    "--seed=1",
     "--train_for_seconds=10000",
     "--serial_mode=True",
 ]
