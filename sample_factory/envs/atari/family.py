@@ -1,9 +1,9 @@
 """The `atari_<game>` family: every game of ale-py for one player. Does not load a simulator until one is made.
 
 Both backends are the same emulator with the same images: where they start a game alike, observations, rewards and ends
-are equal, but for the last image of a game, for which ale-py repeats the one before. `auto` is `gymnasium`, ale-py's own
-batches, because it plays both presets and is a little faster: 2,630 steps of Pong and 2,040 of Breakout per second of
-one core's time with 16 environments, EnvPool 2,340 and 1,930 (benchmarks/backends.py --speed, on a busy machine).
+are equal, but for the last image of a game, for which ale-py repeats the one before. `auto` is `gymnasium`, ale-py's
+own batches, because it plays both presets and is a little faster: 2,630 steps of Pong and 2,040 of Breakout per second
+of one core's time with 16 environments, EnvPool 2,340 and 1,930 (benchmarks/backends.py --speed, on a busy machine).
 
 What differs: EnvPool cannot see only the last frame of a step, so it does not play the preset "v1"; it waits for 1 to
 30 frames and then presses FIRE, ale-py presses FIRE and then waits for up to 30 frames including it.
