@@ -70,7 +70,7 @@ class _Looking:
         self._facts: Facts | None = None
         self._episodes = 0
         self._agents = 1
-        self._layout: tuple[Any, ...] = ()
+        self._layout: tuple[str, str] = ("", "")
 
     def run(self) -> Look:
         """Everything, until something makes the rest pointless."""
@@ -116,9 +116,10 @@ class _Looking:
             if probe is None or other is None:
                 return
             self._compare_spaces(probe, other, 1)
-            if _layout(probe) != self._layout:
-                problem = f"a batch of {_ENVS} environments has other spaces than one of 1"
-                self._findings.add([Finding("spaces-differ", problem)])
+            for alone, batched in zip(self._layout, _layout(probe), strict=True):
+                if alone != batched:
+                    problem = f"one environment has {alone}, and each of a batch of {_ENVS} has {batched}"
+                    self._findings.add([Finding("spaces-differ", problem)])
             self._facts = describe_facts(self._subject, env, probe.keys, probe.actions, self._agents)
             if not self._findings.has_fatal:
                 self._walk({0: probe})
@@ -223,10 +224,11 @@ class _Looking:
         )
 
 
-def _layout(probe: Probe) -> tuple[Any, ...]:
+def _layout(probe: Probe) -> tuple[str, str]:
     """What must be the same for one environment and for a batch; bounds need not."""
-    keys = {name: (spec.kind, spec.shape, spec.dtype, spec.categories) for name, spec in probe.keys.items()}
-    return keys, tuple((part.kind, part.size) for part in probe.actions.parts)
+    keys = ", ".join(f"{name} {spec.shape} {spec.dtype} {spec.categories or ''}" for name, spec in probe.keys.items())
+    actions = ", ".join(f"{part.kind} {part.size}" for part in probe.actions.parts)
+    return f"observations {keys}".rstrip(), f"actions {actions}"
 
 
 def _bytes(out: dict[str, np.ndarray]) -> dict[str, bytes]:

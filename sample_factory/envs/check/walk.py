@@ -16,9 +16,9 @@ from sample_factory.envs.probes import SingleProbe
 from sample_factory.envs.random_actions import RandomActions
 from sample_factory.envs.rules import BrokenRuleError, Finding
 
-FEWEST_STEPS = 40
-_SHORT_EPISODES = 10
-"""So many episodes of one step in a row, after a longer one, are no coincidence."""
+FEWEST_STEPS = 60
+_SHORT_EPISODES = 20
+"""So many episodes of one step at the end, after longer ones, are no coincidence if they are most of all."""
 _OTHER_ACTIONS = 16
 
 
@@ -41,9 +41,10 @@ class _Walker:
         self.taken: list[np.ndarray] = []
         self.seen: Seen | None = None
         self.held: list[_Held] = []
-        self.episodes = 0
         self._lengths = np.zeros(probe.num_rows, int)
-        self._first_lengths = np.zeros(probe.num_rows, int)
+        # Per row: episodes, the longest of them, and how many of one step there were since a longer one.
+        self._ended = np.zeros(probe.num_rows, int)
+        self._longest = np.zeros(probe.num_rows, int)
         self._short = np.zeros(probe.num_rows, int)
 
     def advance(self) -> Seen:
@@ -53,23 +54,30 @@ class _Walker:
         else:
             self.taken.append(self.actions.next(masks(self.seen)))
             self.seen = self.probe.step(self.taken[-1])
+            self._count_episodes(self.seen)
         return self.seen
 
+    @property
+    def episodes(self) -> int:
+        """How many ended."""
+        return int(self._ended.sum())
+
     def restart_findings(self) -> Iterator[Finding]:
-        """Whether episodes begin anew after their end."""
-        seen = self.seen
-        if seen is None or not self.taken:
-            return
+        """Whether episodes began anew after their end; to be asked when the walk is over."""
+        stuck = (self._longest > 1) & (self._short >= _SHORT_EPISODES) & (2 * self._short >= self._ended)
+        if stuck.any():
+            row = int(stuck.argmax())
+            rule = "reset-ignored" if isinstance(self.probe, SingleProbe) else "no-autoreset"
+            problem = f"after longer ones, the last {self._short[row]} episodes all ended at their first step"
+            yield Finding(rule, problem, row=row if self.probe.num_rows > 1 else None)
+
+    def _count_episodes(self, seen: Seen) -> None:
         self._lengths[seen.ended | ~seen.resets] += 1
         for row in np.flatnonzero(seen.ended).tolist():
             length, self._lengths[row] = self._lengths[row], 0
-            self.episodes += 1
-            self._first_lengths[row] = self._first_lengths[row] or length
+            self._ended[row] += 1
+            self._longest[row] = max(self._longest[row], length)
             self._short[row] = self._short[row] + 1 if length == 1 else 0
-            if self._first_lengths[row] > 1 and self._short[row] >= _SHORT_EPISODES:
-                rule = "reset-ignored" if isinstance(self.probe, SingleProbe) else "no-autoreset"
-                problem = f"after the first one, {_SHORT_EPISODES} episodes in a row end at their first step"
-                yield Finding(rule, problem, row=row if self.probe.num_rows > 1 else None)
 
     def hold(self) -> list[_Held]:
         """Keep the observations just returned, and copies of them; returns those of the step before."""
@@ -113,9 +121,10 @@ def walk(
                 findings.add([_why(walker, error, reopen)], step, walker.number)
                 return 0
             findings.add(seen.findings, step, walker.number)
-            findings.add(walker.restart_findings(), step, walker.number)
             _compare_memory(walkers, walker, findings, step)
         step += 1
+    for walker in walkers:
+        findings.add(walker.restart_findings(), None, walker.number)
     return sum(walker.episodes for walker in walkers)
 
 

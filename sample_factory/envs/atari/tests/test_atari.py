@@ -181,7 +181,7 @@ def test_a_training_episode_of_standard_ends_with_a_life_but_is_reported_as_a_wh
     runner.reset(seed=0), reference.reset(seed=0)
     num_lost = num_games = 0
     returns, reported = np.zeros(4), []
-    for (out, result, episodes), (plain, expected, ends) in zip(play(runner, 900), play(reference, 900), strict=True):
+    for (out, result, episodes), (plain, expected, ends) in zip(play(runner, 500), play(reference, 500), strict=True):
         np.testing.assert_array_equal(out["obs"], plain["obs"])
         np.testing.assert_array_equal(result.rewards, expected.rewards)
         np.testing.assert_array_equal(result.valid, expected.valid)

@@ -276,6 +276,14 @@ class Batch:
         pass
 
 
+class BatchOfOthers(Batch):
+    """Two observations where a single environment has one."""
+
+    def __init__(self, num_envs: int) -> None:
+        super().__init__(num_envs)
+        self.keys = observation_keys(gym.spaces.Box(0, 1, (2,), np.float32))
+
+
 class BatchForgetsRows(Batch):
     def step(self, actions, out, result):
         before = out["obs"][1].copy()

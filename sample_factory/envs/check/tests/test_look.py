@@ -100,7 +100,16 @@ def test_vector_environments_reset_as_they_declare(real, declared, finals, rule)
 
 
 @pytest.mark.parametrize(
-    "name", ["tmaze_5", "gym_CartPole-v1", "gym_Pendulum-v1", "gym_Taxi-v4", "broken_Sound", "broken_Batch"]
+    "name",
+    [
+        "tmaze_5",
+        "gym_CartPole-v1",
+        "gym_Pendulum-v1",
+        "gym_Taxi-v4",
+        "gym_Blackjack-v1",
+        "broken_Sound",
+        "broken_Batch",
+    ],
 )
 def test_sound_environments_break_no_rule(name):
     seen = look_at(name)
@@ -120,6 +129,16 @@ def test_sound_environments_of_other_packages_break_no_rule(name, package):
     options = vars(OPTIONS) | {"res_w": 128, "res_h": 72, "wide_aspect_ratio": False, "pixel_format": "CHW"}
     seen = look(Subject(name, SimpleNamespace(**options), {}, (), seed=0), Progress(), 0.1)
     assert names(seen) == []
+
+
+def test_a_batch_has_the_spaces_of_a_single_environment():
+    """Training asks one of them, and makes many."""
+
+    def make(name, cfg, config):
+        return broken_envs.Sound() if config.num_envs == 1 else broken_envs.BatchOfOthers(config.num_envs)
+
+    registry.register_env("two_faced", make)
+    assert names(look_at("two_faced")) == ["spaces-differ"]
 
 
 def test_findings_say_where_and_what_to_do():
