@@ -32,6 +32,7 @@ from sample_factory.envs.registry import make_batched
 
 BACKENDS = ("gymnasium", "envpool")
 _NUM_ENVS = 32
+_RARE = 0.05
 _RESTORED = 1e-6  # largest difference between the observation of a state and that which it was found from
 
 
@@ -227,33 +228,32 @@ class Starts(NamedTuple):
     """First observations of both backends; every array is [size], row 0 Gymnasium's or dm_control's."""
 
     means: np.ndarray  # [2, size]
+    medians: np.ndarray  # [2, size]
     deviations: np.ndarray  # [2, size]
+    varies: np.ndarray  # [size] bool: not the median in some share of the resets of either
     num_resets: int
 
     @property
     def worst_mean(self) -> float:
         """The largest difference of means, in standard errors; of parts that vary."""
         error = np.sqrt((self.deviations**2).sum(axis=0) / self.num_resets)
-        varies = self.deviations.max(axis=0) > 1e-6
-        return float((np.abs(self.means[0] - self.means[1])[varies] / error[varies]).max(initial=0))
+        return float((np.abs(self.means[0] - self.means[1])[self.varies] / error[self.varies]).max(initial=0))
 
     @property
     def worst_deviation(self) -> float:
         """The largest ratio of standard deviations, 1 or more; of parts that vary."""
         low, high = np.sort(self.deviations, axis=0)
-        varies = high > 1e-6
-        return float((high[varies] / np.maximum(low[varies], 1e-12)).max(initial=1))
+        return float((high[self.varies] / np.maximum(low[self.varies], 1e-12)).max(initial=1))
 
     @property
     def worst_constant(self) -> float:
-        """The largest difference in parts that do not vary."""
-        constant = self.deviations.max(axis=0) <= 1e-6
-        return float(np.abs(self.means[0] - self.means[1])[constant].max(initial=0))
+        """The largest difference of medians in parts that do not vary."""
+        return float(np.abs(self.medians[0] - self.medians[1])[~self.varies].max(initial=0))
 
 
 def compare_starts(name: str, num_resets: int = 256) -> Starts:
     """Means and standard deviations of first observations."""
-    means, deviations = [], []
+    samples = []
     for backend in BACKENDS:
         env = make(name, backend, 8 if backend == "gymnasium" else num_resets)
         out, rows = zero_rows(env.keys, env.num_rows), []
@@ -261,10 +261,12 @@ def compare_starts(name: str, num_resets: int = 256) -> Starts:
             env.reset(1000 + number * env.num_rows, out)
             rows.append(out["obs"].astype(np.float64))
         env.close()
-        observations = np.concatenate(rows)
-        means.append(observations.mean(axis=0))
-        deviations.append(observations.std(axis=0))
-    return Starts(np.stack(means), np.stack(deviations), num_resets)
+        samples.append(np.concatenate(rows))
+    both = np.stack(samples)
+    medians = np.median(both, axis=1)
+    # A rare event, such as a foot that touches the ground, says nothing about the spread.
+    varies = ((np.abs(both - medians[:, None]) > 1e-6).mean(axis=1) > _RARE).any(axis=0)
+    return Starts(both.mean(axis=1), medians, both.std(axis=1), varies, num_resets)
 
 
 _MUJOCO_NAMES = tuple(f"mujoco_{task}" for task in MUJOCO_TASKS)

@@ -1,6 +1,9 @@
 """The `mujoco_<task>` family: Gymnasium's MuJoCo tasks, version 5. Knows no physics.
 
-EnvPool steps the same tasks in C++: NUMBERS.
+EnvPool steps the same tasks in C++. 32 environments in one thread of a busy machine, steps per second of CPU time:
+half_cheetah 18,000 instead of 14,000, hopper 10,000 instead of 5,300, humanoid 3,400 instead of 2,900. From the same
+state it gives Gymnasium's rewards and next states to float32's precision until contacts amplify the rounding, and its
+first observations are distributed alike, so `auto` takes EnvPool if it is installed (`benchmarks/backends_physics.py`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,10 @@
 """The `dmc_<domain>_<task>` family: the DeepMind Control suite, from states. Knows no physics.
 
-EnvPool steps the same tasks in C++: NUMBERS.
+EnvPool steps the same tasks in C++. 32 environments in one thread of a busy machine, steps per second of CPU time:
+cartpole_swingup 66,000 instead of 6,600, cheetah_run 56,000 instead of 18,000, humanoid_run 4,400 instead of 2,300.
+Where an observation shows the whole state it gives dm_control's rewards and next states to 6 digits or more, so `auto`
+takes EnvPool if it is installed, except for the few tasks where it is known to differ (`tasks.py`). Measured by
+`benchmarks/backends_physics.py`.
 """
 
 from __future__ import annotations
@@ -47,8 +51,8 @@ def _backend(task: Task, asked: str) -> str:
         return "envpool"
     if not task.envpool_is_faithful and not importlib.util.find_spec("dm_control"):
         raise ValueError(
-            f"{task.name} needs the package 'dm_control', which is not installed; --env_backend=envpool has it with "
-            "other rewards"
+            f"{task.name} needs the package 'dm_control', which is not installed; --env_backend=envpool has it, but "
+            "not with the suite's rewards or beginnings"
         )
     return "gymnasium"
 

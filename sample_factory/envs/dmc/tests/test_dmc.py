@@ -217,7 +217,12 @@ def test_auto_prefers_envpool_where_it_is_installed(monkeypatch):
 
 
 @needs_dm_control
-def test_auto_is_dm_control_where_envpools_rewards_are_others(monkeypatch):
+def test_auto_is_dm_control_where_envpool_is_known_to_differ(monkeypatch):
+    assert {name for name, task in TASKS.items() if not task.envpool_is_faithful} == {
+        "dmc_ball_in_cup_catch",
+        "dmc_cartpole_two_poles",
+        "dmc_cartpole_three_poles",
+    }
     assert isinstance(make("dmc_ball_in_cup_catch"), GymnasiumList)
     monkeypatch.setattr(family.importlib.util, "find_spec", lambda name: None if name == "dm_control" else object())
     with pytest.raises(ValueError, match="'dm_control', which is not installed; --env_backend=envpool has it"):
