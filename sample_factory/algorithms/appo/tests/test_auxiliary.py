@@ -84,7 +84,7 @@ def test_slices_of_a_minibatch_give_the_gradient_of_the_whole(tmp_path, monkeypa
         pipeline = Pipeline(tmp_path, env="case_tuple", use_rnn=use_rnn, **CPC)
         old = pipeline.learner
         torch.manual_seed(3)
-        learner = type(old)(old.model, old.model.layout, pipeline.config.learning, 16, False, 1, num_slices)
+        learner = type(old)(old.model, pipeline.config.learning, 16, False, 1, num_slices)
         learner.train(pipeline.collect(), False)
         networks = [learner.model, learner._auxiliary.network]
         return torch.cat([p.grad.flatten() for network in networks for p in network.parameters()])

@@ -94,7 +94,6 @@ def test_slices_of_a_minibatch_give_the_gradient_of_the_whole(tmp_path, monkeypa
         pipeline = Pipeline(tmp_path, env="case_tuple", use_rnn=True)
         learner = type(pipeline.learner)(
             pipeline.learner.model,
-            pipeline.learner.model.layout,
             pipeline.config.learning,
             pipeline.schema.rollout,
             bfloat16=False,
