@@ -19,19 +19,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_COMMON = "--device=cpu --num_workers=2 --with_vtrace=False --ppo_clip_ratio=0.2 --restart_behavior=overwrite"
+_MACHINE = "--device=cpu --num_workers=2 --restart_behavior=overwrite"
+_COMMON = f"{_MACHINE} --with_vtrace=False --ppo_clip_ratio=0.2"
 _SMALL = "--encoder_extra_fc_layers=0 --hidden_size=64 --nonlinearity=tanh --ppo_clip_value=10 --max_grad_norm=1"
 _CARTPOLE = (
     f"--env=gym_CartPole-v1 {_COMMON} {_SMALL} --num_envs_per_worker=8 --rollout=32 --recurrence=32 --batch_size=256 "
     "--num_batches_per_iteration=2 --reward_scale=0.1 --learning_rate=0.001"
-)
-# Continuous control: after each epoch the learning rate follows how far the policy has moved.
-_CONTINUOUS = (
-    f"{_COMMON} --precision=float32 --use_rnn=False --hidden_size=64 --encoder_extra_fc_layers=0 --nonlinearity=tanh "
-    "--adaptive_stddev=False --normalize_input=True --normalize_returns=True --exploration_loss_coeff=0 "
-    "--ppo_clip_value=1 --reward_clip=1000 --max_grad_norm=1 --num_envs_per_worker=16 --rollout=64 --recurrence=64 "
-    "--batch_size=1024 --num_batches_per_iteration=2 --ppo_epochs=5 --learning_rate=0.0003 "
-    "--lr_schedule=kl_adaptive_epoch"
 )
 _ATARI = (
     f"{_COMMON} --atari_preset=standard --use_rnn=False --nonlinearity=relu --encoder_subtype=convnet_impala "
@@ -97,15 +90,11 @@ CASES = {
     "pong": LearningCase(f"--env=atari_pong {_ATARI}", 18, episodes=32, seeds=(1,)),
     "breakout": LearningCase(f"--env=atari_breakout {_ATARI}", 50, episodes=32, seeds=(1,)),
     "half_cheetah": LearningCase(
-        # A wide first policy often learns to slide on its back, which is worth 1,500.
-        f"--env=mujoco_half_cheetah {_CONTINUOUS} --initial_stddev=0.4 --actor_critic_share_weights=False "
-        "--train_for_env_steps=1500000",
-        3000,
-        by_median=True,
+        f"--env=mujoco_half_cheetah {_MACHINE} --train_for_env_steps=1500000", 3000, by_median=True
     ),
-    "hopper": LearningCase(f"--env=mujoco_hopper {_CONTINUOUS} --train_for_env_steps=3000000", 1500, by_median=True),
+    "hopper": LearningCase(f"--env=mujoco_hopper {_MACHINE} --train_for_env_steps=3000000", 1500, by_median=True),
     "dmc_cartpole_swingup": LearningCase(
-        f"--env=dmc_cartpole_swingup {_CONTINUOUS} --train_for_env_steps=3000000", 700, by_median=True
+        f"--env=dmc_cartpole_swingup {_MACHINE} --train_for_env_steps=3000000", 700, by_median=True
     ),
     "minigrid_doorkey": LearningCase(
         f"--env=MiniGrid-DoorKey-6x6-v0 {_COMMON} --use_rnn=False --num_envs_per_worker=16 --rollout=128 "

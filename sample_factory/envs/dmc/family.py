@@ -13,20 +13,11 @@ import importlib.util
 from collections.abc import Mapping
 from typing import Any
 
+from sample_factory.envs.continuous_control import DEFAULTS
 from sample_factory.envs.dmc.batch import DmcBatch
 from sample_factory.envs.dmc.env import DmcEnv
 from sample_factory.envs.dmc.tasks import PREFIX, TASKS, Task, find_task
 from sample_factory.envs.registry import EnvFamily
-
-DEFAULTS: Mapping[str, Any] = {
-    "encoder_type": "mlp",
-    "encoder_subtype": "mlp_mujoco",
-    "hidden_size": 64,
-    "encoder_extra_fc_layers": 0,
-    "env_frameskip": 1,
-    "nonlinearity": "tanh",
-}
-"""Option values for all tasks of this family."""
 
 
 def make_dmc(

@@ -161,10 +161,18 @@ def test_the_extra_for_a_missing_package_is_that_of_the_backend(backend, missing
         make("mujoco_hopper", env_backend=backend)
 
 
-def test_defaults_are_those_of_the_first_generation():
+def test_the_network_is_that_of_the_first_generation():
     defaults = resolve("mujoco_hopper").default_overrides("mujoco_hopper")
     facts = {"encoder_type": "mlp", "encoder_subtype": "mlp_mujoco", "hidden_size": 64, "encoder_extra_fc_layers": 0}
-    assert facts | {"env_frameskip": 1, "nonlinearity": "tanh"} == defaults
+    assert (facts | {"env_frameskip": 1, "nonlinearity": "tanh"}).items() <= defaults.items()
+
+
+def test_a_task_may_have_defaults_of_its_own_by_each_of_its_names():
+    family = resolve("mujoco_hopper")
+    usual = family.default_overrides("mujoco_hopper")
+    own = family.default_overrides("mujoco_half_cheetah")
+    assert usual.items() <= own.items() and own["initial_stddev"] == 0.4
+    assert family.default_overrides("mujoco_halfcheetah") == own
 
 
 def test_a_warning_is_logged_once_and_what_is_deprecated_never(caplog, monkeypatch, capfd, tmp_path):
