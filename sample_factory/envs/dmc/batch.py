@@ -52,8 +52,10 @@ class DmcBatch(gym.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """Hold an action in every environment; those whose episode has ended are reset instead."""
         parts, rewards, terminated, truncated, _ = self._pool.step(actions)
         observations = self._flat(parts)
+        rewards = np.where(self._ended, 0, rewards)  # EnvPool rewards the state after a reset
         ended = terminated | truncated
         if self.frames_per_step == 1:
+            self._ended = ended
             return observations, rewards, terminated, truncated, {}
         frames = np.ones(self.num_envs, np.int32)
         running = ~(ended | self._ended)  # a row that was reset waits for an action of its own

@@ -1,6 +1,6 @@
 """The `MiniGrid-` and `BabyAI-` families, by the ids of the minigrid package. Knows neither simulator's inside.
 
-EnvPool has the same levels in C++, five times as fast, with the same observations, rewards and time limits
+EnvPool has the same levels in C++, two to nine times as fast, with the same observations, rewards and time limits
 (`benchmarks/backends_minigrid.py` puts its levels into the package and plays them side by side), so `auto` takes it
 where it is installed and has the id. It draws levels from other random numbers, so a seed gives other ones there. What
 is rendered comes from the package.

@@ -166,6 +166,16 @@ class FakePool:
 
 
 @needs_envpool
+def test_the_step_that_only_resets_has_no_reward():
+    env = DmcBatch(TASKS["dmc_cartpole_swingup"], 2)
+    env.reset(seed=0)
+    action = np.zeros((2, 1))
+    outcomes = [env.step(action) for _ in range(1001)]
+    assert outcomes[-2][3].all() and not outcomes[-1][3].any()
+    assert (outcomes[-2][1] > 0).all() and (outcomes[-1][1] == 0).all()
+    env.close()
+
+
 def test_what_ends_while_an_action_is_held_waits_and_is_then_reset_without_holding():
     env = DmcBatch(TASKS["dmc_lqr_lqr_2_1"], 2, repeat=3)
     env._pool = FakePool([4, 100])
