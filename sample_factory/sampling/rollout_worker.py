@@ -265,16 +265,20 @@ class RolloutWorker:
         if now - self._last_report < _REPORT_INTERVAL_SEC:
             return
         self._last_report = now
-        while self._episodes:
-            batch, self._episodes = self._episodes[:_EPISODES_PER_REPORT], self._episodes[_EPISODES_PER_REPORT:]
-            self._reports.send("episodes", episodes=batch)
+        self._send_episodes()
         failures = sum(getattr(group.env, "num_failures", 0) for group in self._groups)
         self._slot.row[Field.ENV_FAILURES] = self._earlier_failures + failures
 
     def close(self) -> None:
-        """Close every environment."""
+        """Close every environment, and send what has not been reported yet."""
         for group in self._groups:
             group.env.close()
+        self._send_episodes()
+
+    def _send_episodes(self) -> None:
+        while self._episodes:
+            batch, self._episodes = self._episodes[:_EPISODES_PER_REPORT], self._episodes[_EPISODES_PER_REPORT:]
+            self._reports.send("episodes", episodes=batch)
 
 
 def run_rollout_worker(

@@ -203,6 +203,19 @@ def test_values_that_are_not_finite_end_the_run_with_a_clear_message(count, kind
     assert Ledger(site.arena).ready(0) == []
 
 
+def test_closing_reports_the_last_episodes():
+    site = Site()
+    site.publish(0, version=0)
+    worker = site.setup.build(0, Slot(site.arena, 0), site.reports)
+    worker.report(1.0)
+    for _ in range(4):
+        worker.advance()
+    worker.report(1.1)  # too early for another one
+    assert site.reports.sent == []
+    worker.close()
+    assert [kind for kind, _ in site.reports.sent] == ["episodes"]
+
+
 def test_closing_closes_every_environment():
     site = Site(groups=2)
     start(site).close()
