@@ -1,8 +1,8 @@
 """Action spaces of Doom environments and the button rows they stand for. Knows neither the engine nor any scenario.
 
-An action space is a list of components, each one integer of the agent: a `ButtonChoice` presses at most one of its
-buttons, a `DiscretizedDelta` moves one analogue button by a fixed amount. One component gives a Discrete space, several
-give a Tuple.
+An action space is a list of components: a `ButtonChoice` presses at most one of its buttons and a `DiscretizedDelta`
+moves one analogue button by a fixed amount, both chosen by an integer; a `Delta` moves one by the number it is given.
+One component gives a Discrete space or a Box, several give a Tuple.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -55,32 +56,54 @@ class DiscretizedDelta:
         return [[self.low + step * value] for value in range(self.size)]
 
 
-Component = ButtonChoice | DiscretizedDelta
+@dataclass(frozen=True)
+class Delta:
+    """One analogue button, moved by `largest` times a number from -1 to 1 (degrees per tic for turning)."""
+
+    name: str
+    largest: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The one button that this component moves."""
+        return (self.name,)
+
+
+Component = ButtonChoice | DiscretizedDelta | Delta
 
 
 class ActionTable:
-    """Every action's row of button values, worked out once."""
+    """Every discrete action's row of button values, worked out once; components with a Delta must come last."""
 
     def __init__(self, components: Sequence[Component]) -> None:
         assert components
-        per_component = [component.rows for component in components]
+        per_component = [component.rows for component in components if not isinstance(component, Delta)]
+        deltas = [component for component in components if isinstance(component, Delta)]
+        assert list(components[len(per_component) :]) == deltas
         self.buttons = tuple(name for component in components for name in component.names)
         self.sizes = tuple(len(rows) for rows in per_component)
-        spaces = [gym.spaces.Discrete(size) for size in self.sizes]
+        spaces: list[gym.Space[Any]] = [gym.spaces.Discrete(size) for size in self.sizes]
+        spaces += [gym.spaces.Box(-1.0, 1.0, (1,), np.float32) for _ in deltas]
         self.space: gym.Space[Any] = spaces[0] if len(spaces) == 1 else gym.spaces.Tuple(spaces)
         # The last component varies fastest, as `row` counts.
         self._rows = [list(itertools.chain.from_iterable(parts)) for parts in itertools.product(*per_component)]
+        self._largest = [delta.largest for delta in deltas]
         self._is_single = len(spaces) == 1
 
     # hot path
     def row(self, action: Any) -> list[float]:
-        """Values of `buttons` for a member of `space`; the list is shared and must not be changed."""
-        if self._is_single:
-            return self._rows[int(action)]
+        """Values of `buttons` for a member of `space`; the list may be shared and must not be changed."""
+        parts = (action,) if self._is_single else action
+        if len(parts) != len(self.sizes) + len(self._largest):
+            raise ValueError(f"an action has {len(self.sizes) + len(self._largest)} parts, not {len(parts)}")
         index = 0
-        for size, value in zip(self.sizes, action, strict=True):
+        for size, value in zip(self.sizes, parts, strict=False):
             index = index * size + int(value)
-        return self._rows[index]
+        row = self._rows[index]
+        if not self._largest:
+            return row
+        turns = parts[len(self.sizes) :]
+        return row + [largest * float(turn[0]) for largest, turn in zip(self._largest, turns, strict=True)]
 
 
 @cache
@@ -97,6 +120,31 @@ _ATTACK = ButtonChoice(("ATTACK",))
 BASIC = (_TURN, _WALK)
 TURN_AND_ATTACK = (_TURN, _ATTACK)
 EXTENDED = (_TURN, _WALK, _STRAFE, _ATTACK)
+
+_STRAFE_RIGHT_FIRST = ButtonChoice(("MOVE_RIGHT", "MOVE_LEFT"))
+_SPRINT = ButtonChoice(("SPEED",))
+_TURN_BUTTON = "TURN_LEFT_RIGHT_DELTA"
+_RUN_AND_GUN = (_WALK, _STRAFE_RIGHT_FIRST, _ATTACK, _SPRINT)
+
+BATTLE = (*_RUN_AND_GUN, DiscretizedDelta(_TURN_BUTTON, 11, -10.0, 10.0))
+
+
+def match_actions(with_use: bool) -> tuple[Component, ...]:
+    """All that a player of a match needs: moves, weapons 1 to 7, turning in 21 steps, and doors if asked for."""
+    weapons = ButtonChoice(tuple(f"SELECT_WEAPON{slot}" for slot in range(1, 8)))
+    use = (ButtonChoice(("USE",)),) if with_use else ()
+    turn = DiscretizedDelta(_TURN_BUTTON, 21, -12.5, 12.5)
+    return (_WALK, _STRAFE_RIGHT_FIRST, weapons, _ATTACK, _SPRINT, *use, turn)
+
+
+MATCH_WITH_CONTINUOUS_TURNING = (
+    _WALK,
+    _STRAFE_RIGHT_FIRST,
+    ButtonChoice(("SELECT_PREV_WEAPON", "SELECT_NEXT_WEAPON")),
+    _ATTACK,
+    _SPRINT,
+    Delta(_TURN_BUTTON, 7.5),
+)
 
 
 def flat(*names: str) -> tuple[Component, ...]:

@@ -1,4 +1,4 @@
-"""Single-player Doom as a Gymnasium environment that can write its frames in place. Knows no command line."""
+"""Doom for one agent as a Gymnasium environment that can write its frames in place. Knows no command line."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from typing import Any
 import cv2
 import gymnasium as gym
 import numpy as np
-import vizdoom
 
 from sample_factory.envs.doom.actions import action_table
-from sample_factory.envs.doom.game import RunningGame, start_game, stop_game
+from sample_factory.envs.doom.bots import START_DIFFICULTY, BotDifficulty
+from sample_factory.envs.doom.game import TICS_PER_SEC, GameSetup, RunningGame, start_game, stop_game
+from sample_factory.envs.doom.network import free_port, host_arguments, lineup
 from sample_factory.envs.doom.options import DoomOptions
-from sample_factory.envs.doom.shaping import HealthGainReward
+from sample_factory.envs.doom.player import Player, declared, match_statistics, observation_space
+from sample_factory.envs.doom.scenarios import find_scenario, map_name
 from sample_factory.envs.doom.specs import DoomSpec
 
 
-class DoomEnv(gym.Env[np.ndarray, Any]):
-    """One player, one engine process; see `RowEnv` in `sample_factory.envs.contract` for `reset_into` and `step_into`.
+class DoomEnv(gym.Env[Any, Any]):
+    """One agent, alone or in a match with bots; see `RowEnv` in `sample_factory.envs.contract` for the `_into` methods.
 
     The engine starts at the first reset, so that it inherits the CPU affinity that its worker has by then (sharing one
-    core makes it twice as fast). It has no frame of an episode's end: the final observation repeats the last frame that
-    was seen, one step old, because the value of a truncated episode is estimated from it.
+    core makes it twice as fast).
     """
 
-    metadata = {"render_modes": ["rgb_array", "human"], "render_fps": 35}  # noqa: RUF012 (Gymnasium's way)
+    metadata = {"render_modes": ["rgb_array", "human"], "render_fps": TICS_PER_SEC}  # noqa: RUF012 (Gymnasium's way)
 
     def __init__(
         self,
@@ -36,7 +37,7 @@ class DoomEnv(gym.Env[np.ndarray, Any]):
         *,
         frameskip: int = 4,
         channels_first: bool = True,
-        fps: float = 35,
+        fps: float = TICS_PER_SEC,
         render_mode: str | None = None,
     ) -> None:
         """`fps` is the speed of the "human" window in tics per second; 0 does not wait."""
@@ -44,55 +45,54 @@ class DoomEnv(gym.Env[np.ndarray, Any]):
             raise ValueError(f"render_mode={render_mode!r} must be None or one of {self.metadata['render_modes']}")
         if frameskip < 1:
             raise ValueError(f"--env_frameskip={frameskip} must be at least 1")
-        self.metadata = {**self.metadata, "render_fps": (fps or 35) / frameskip}
+        self.metadata = {**self.metadata, "render_fps": (fps or TICS_PER_SEC) / frameskip}
         self.render_mode = render_mode
         self.frames_per_step = frameskip
-        self._spec = spec
-        self._options = options or DoomOptions()
+        options = options or DoomOptions()
+        self._spec, self._options = spec, options
         self._channels_first = channels_first
         self._tic_sec = 1 / fps if fps and render_mode == "human" else 0.0
         self._next_tic_at = 0.0
-        self._size = (self._options.res_w, self._options.res_h)
-        self._row_shape = (self._options.res_h, self._options.res_w, 3)
         self._table = action_table(spec.actions)
-        self._shaping = HealthGainReward() if spec.rewards_health_gain else None
+        self._player = Player(spec, options)
+        self._scenario = find_scenario(spec, options)
+        self._lineup = None if spec.match is None else lineup(spec, spec.match, options)
+        start = options.start_bot_difficulty
+        self._bots = BotDifficulty(START_DIFFICULTY if start is None else start)
         self._game: RunningGame | None = None
-        self._screen: np.ndarray | None = None
-        self._episode_return = 0.0  # without shaping
         self.action_space = copy.deepcopy(self._table.space)  # the table is shared, a space has a random state
-        shape = (3, *self._row_shape[:2]) if channels_first else self._row_shape
-        self.observation_space = gym.spaces.Box(0, 255, shape, np.uint8)
+        self.observation_space = observation_space(spec, options, channels_first)
+        if self._player.reward_shaping is not None:
+            self.reward_shaping = self._player.reward_shaping
 
     @property
     def instance_id(self) -> str | None:
         """Names the game's shared-memory objects; None while no game runs."""
         return self._game.instance_id if self._game else None
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Start an episode; the same episodes follow the same seed. Each seed starts a new engine (0.15 s)."""
-        row = np.empty(self._row_shape, np.uint8)
-        info = self.reset_into(seed, {"obs": row})
-        return self._declared(row), info
+    def set_reward_shaping(self, reward_shaping: Mapping[str, Any], agent: int) -> None:
+        """Pay by another table from now on."""
+        self._player.set_reward_shaping(reward_shaping)
+        self.reward_shaping = dict(reward_shaping)
 
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Start an episode; the same episodes follow the same seed. Each seed starts a new engine (0.15 s)."""
+        rows = self._player.new_rows()
+        info = self.reset_into(seed, rows)
+        return declared(rows, self._channels_first), info
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Press the action's buttons for `frames_per_step` tics."""
-        row = np.empty(self._row_shape, np.uint8)
-        reward, terminated, truncated, info = self.step_into(action, {"obs": row})
-        return self._declared(row), reward, terminated, truncated, info
+        rows = self._player.new_rows()
+        reward, terminated, truncated, info = self.step_into(action, rows)
+        return declared(rows, self._channels_first), reward, terminated, truncated, info
 
     def reset_into(self, seed: int | None, out: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """`reset`, writing the frame into `out["obs"]`, a C-contiguous uint8 array [height, width, 3]."""
-        row = out["obs"]
-        # OpenCV silently allocates a new array when it cannot write into the given one.
-        assert row.shape == self._row_shape and row.dtype == np.uint8 and row.flags.c_contiguous
         super().reset(seed=seed)
         self._start_episode(reseed=seed is not None)
-        self._episode_return = 0.0
-        if self._shaping:
-            self._shaping.start(self._health())
-        self._write_frame(row)
+        assert self._game is not None
+        self._player.start(self._game.api, out)
         return {}
 
     # hot path
@@ -102,22 +102,18 @@ class DoomEnv(gym.Env[np.ndarray, Any]):
         game = self._game.api
         buttons = self._table.row(action)
         reward = self._make_action_slowly(buttons) if self._tic_sec else game.make_action(buttons, self.frames_per_step)
-        if self._shaping is not None:
-            self._episode_return += reward
-            reward += self._shaping.step(self._health())
-        ended = self._write_frame(out["obs"])
-        reward *= self._spec.reward_scale
+        ended = game.is_episode_finished()
+        reward = self._player.step(game, reward, ended, out)
         if not ended:
             return reward, False, False, {}
         # A scenario that ends itself (goal reached, monster killed) is neither dead nor out of time: it has no future.
-        truncated = game.is_episode_timeout_reached() and not game.is_player_dead()
+        truncated = game.is_episode_timeout_reached() and (self._spec.match is not None or not game.is_player_dead())
         return reward, not truncated, truncated, self._final_info()
 
     def render(self) -> np.ndarray | None:
         """A copy of the frame as the game drew it, before resizing; None when a window shows it."""
-        if self.render_mode != "rgb_array" or self._screen is None:
-            return None
-        return np.array(self._screen)
+        screen = self._player.screen
+        return None if self.render_mode != "rgb_array" or screen is None else np.array(screen)
 
     def close(self) -> None:
         """End the game; may be called any number of times, in any state."""
@@ -129,40 +125,54 @@ class DoomEnv(gym.Env[np.ndarray, Any]):
         # Re-seeding a running engine leaves the random face in the HUD as it is; a crashed one begins no episode.
         if reseed or (self._game is not None and not self._game.api.is_running()):
             self.close()
+        is_new = self._game is None
         if self._game is None:
             cv2.setNumThreads(0)  # frames are tiny: a thread pool per worker only costs
             self._game = start_game(
-                self._spec,
-                self._table.buttons,
-                seed=self._engine_seed(),
-                wide_aspect_ratio=self._options.wide_aspect_ratio,
-                window=self.render_mode == "human",
+                self._setup(), seed=self._engine_seed(), map_index=self._draw_map(), game_args=self._game_args()
             )
-        else:
-            self._game.api.new_episode()
+        game = self._game.api
+        if not is_new:
+            if self._scenario.num_maps > 1:
+                game.set_doom_map(map_name(self._draw_map()))
+            game.new_episode()
+        if self._lineup is not None:
+            self._add_bots(self._lineup.num_bots)
+
+    def _setup(self) -> GameSetup:
+        window = self.render_mode == "human"
+        names = self._player.variable_names
+        return GameSetup(self._spec, self._options, self._scenario, self._table.buttons, names, window)
+
+    def _game_args(self) -> str:
+        match = self._spec.match
+        if match is None or self._lineup is None:
+            return ""
+        assert self._lineup.num_engines == 1, "several engines are a DoomMatch"
+        return host_arguments(match, self._options, 1, free_port())
+
+    def _add_bots(self, count: int) -> None:
+        assert self._game is not None
+        game = self._game.api
+        game.send_game_command("removebots")
+        for name in self._bots.draw(count, self.np_random):
+            game.send_game_command(f"addbot {name}")
+
+    def _draw_map(self) -> int:
+        return int(self.np_random.integers(self._scenario.num_maps)) if self._scenario.num_maps > 1 else 0
 
     def _engine_seed(self) -> int:
         return int(self.np_random.integers(2**31))
 
-    def _write_frame(self, row: np.ndarray) -> bool:
-        """Write the newest frame; returns whether the episode is over."""
-        assert self._game is not None
-        state = self._game.api.get_state()
-        if state is not None:
-            self._screen = state.screen_buffer  # owned by Python: stays as it is
-        # Into the row itself: 9 us, where resizing channel-first planes through a transposed view takes 75 us.
-        cv2.resize(self._screen, self._size, row, 0, 0, cv2.INTER_NEAREST)
-        return state is None
-
-    def _health(self) -> float:
-        assert self._game is not None
-        return float(self._game.api.get_game_variable(vizdoom.GameVariable.HEALTH))
-
     def _final_info(self) -> dict[str, Any]:
-        return {} if self._shaping is None else {"true_objective": self._episode_return}
-
-    def _declared(self, row: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(row.transpose(2, 0, 1)) if self._channels_first else row
+        player, spec = self._player, self._spec
+        if spec.match is None:
+            return {"true_objective": player.score} if spec.shaping or spec.rewards_health_gain else {}
+        info = match_statistics(player, spec.objective)
+        info["episode_extra_stats"]["bot_difficulty"] = self._bots.mean
+        if self._lineup is not None and self._lineup.num_bots:
+            self._bots.update(player.frags(), player.number)
+        return info
 
     def _make_action_slowly(self, buttons: list[float]) -> float:
         """The same as one action of `frames_per_step` tics, at the speed at which people play."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -33,7 +34,7 @@ DEFAULTS: Mapping[str, Any] = {
 
 def make(
     full_env_name: str, cfg: Any, env_config: Mapping[str, Any] | None = None, render_mode: str | None = None
-) -> gym.Env[Any, Any]:
+) -> Any:
     """Make one environment of the package; `env_config` is not needed, games of one player share nothing.
 
     Raises:
@@ -42,23 +43,27 @@ def make(
     return make_doom_env(doom_spec(full_env_name), cfg, render_mode)
 
 
-def make_doom_env(spec: DoomSpec, cfg: Any, render_mode: str | None = None) -> gym.Env[Any, Any]:
-    """Make one environment; no process starts before its first reset.
+def make_doom_env(spec: DoomSpec, cfg: Any, render_mode: str | None = None) -> Any:
+    """Make one environment, with several agents if it is a match of several; no process starts before its first reset.
 
     Args:
-        cfg: flat options; reads res_w, res_h, wide_aspect_ratio, env_frameskip, pixel_format and, if there, fps.
+        cfg: flat options; reads those of `DoomOptions`, env_frameskip, pixel_format and, if there, fps.
     """
     from sample_factory.envs.doom.env import DoomEnv
+    from sample_factory.envs.doom.match import DoomMatch
+    from sample_factory.envs.doom.network import lineup
 
+    given: dict[str, Any] = {field.name: getattr(cfg, field.name, field.default) for field in fields(DoomOptions)}
+    options = DoomOptions(**given)
+    common: dict[str, Any] = {
+        "frameskip": _DEFAULT_FRAMESKIP if cfg.env_frameskip is None else cfg.env_frameskip,
+        "channels_first": cfg.pixel_format == "CHW",
+        "render_mode": render_mode,
+    }
+    if spec.match is not None and lineup(spec, spec.match, options).num_engines > 1:
+        return DoomMatch(spec, options, **common)
     fps = getattr(cfg, "fps", None)
-    return DoomEnv(
-        spec,
-        DoomOptions(cfg.res_w, cfg.res_h, cfg.wide_aspect_ratio),
-        frameskip=_DEFAULT_FRAMESKIP if cfg.env_frameskip is None else cfg.env_frameskip,
-        channels_first=cfg.pixel_format == "CHW",
-        fps=_DEFAULT_FPS if fps is None else fps,
-        render_mode=render_mode,
-    )
+    return DoomEnv(spec, options, fps=_DEFAULT_FPS if fps is None else fps, **common)
 
 
 FAMILY = EnvFamily(

@@ -14,15 +14,20 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import vizdoom
 
+from sample_factory.envs.doom.bots import bots_file
+from sample_factory.envs.doom.options import DoomOptions
+from sample_factory.envs.doom.scenarios import Scenario, map_name
 from sample_factory.envs.doom.shared_memory import engine_instance, engine_processes
-from sample_factory.envs.doom.specs import DoomSpec
+from sample_factory.envs.doom.specs import DoomSpec, MatchRules
 
+TICS_PER_SEC = 35
 _PACKAGE = Path(vizdoom.__file__).parent
 
 
@@ -37,26 +42,64 @@ class RunningGame:
     """None where processes cannot be listed."""
 
 
-def start_game(
-    spec: DoomSpec, buttons: Sequence[str], *, seed: int, wide_aspect_ratio: bool = False, window: bool = False
-) -> RunningGame:
+class GameSetup(NamedTuple):
+    """What one player's engine is started with."""
+
+    spec: DoomSpec
+    options: DoomOptions
+    scenario: Scenario
+    buttons: Sequence[str]
+    variables: Sequence[str] = ()
+    """Game variables that come with every frame, in this order."""
+    window: bool = False
+    mode: vizdoom.Mode = vizdoom.Mode.PLAYER
+
+
+def start_game(setup: GameSetup, *, seed: int, map_index: int = 0, game_args: str = "") -> RunningGame:
     """Start an engine and its first episode; takes about 0.15 s. The engine inherits this thread's CPU affinity.
 
     Changes the current directory for the time of the call.
     """
-    if window and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    return start_games(
+        [setup], seeds=[seed], map_index=map_index, game_args=[game_args], init=lambda apis: apis[0].init()
+    )[0]
+
+
+def start_games(
+    setups: Sequence[GameSetup],
+    *,
+    seeds: Sequence[int],
+    map_index: int,
+    game_args: Sequence[str],
+    init: Callable[[list[vizdoom.DoomGame]], Any],
+) -> list[RunningGame]:
+    """Start several engines; `init` is given all games and initialises them, together if they wait for each other."""
+    if any(setup.window for setup in setups) and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise ValueError("a Doom window needs a display: neither DISPLAY nor WAYLAND_DISPLAY is set")
-    api = vizdoom.DoomGame()
-    _set_rules(api, spec, buttons)
-    _set_rendering(api, spec, wide_aspect_ratio, window)
-    api.set_seed(seed)
     # The engine reads its files at the start and is killed before it would write any: the folder can go at once.
-    with tempfile.TemporaryDirectory(prefix="sample_factory_doom_", ignore_cleanup_errors=True) as folder:
-        api.set_vizdoom_path(_engine_command(Path(folder)))
-        api.set_doom_config_path(str(Path(folder) / "engine.ini"))
+    with tempfile.TemporaryDirectory(prefix="sample_factory_doom_", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        bots = folder / "bots.cfg"
+        bots.write_text(bots_file())
+        command = _engine_command(folder)
+        apis = []
+        for i, (setup, seed, args) in enumerate(zip(setups, seeds, game_args, strict=True)):
+            api = vizdoom.DoomGame()
+            _set_rules(api, setup, map_index, folder)
+            _set_rendering(api, setup)
+            api.set_seed(seed)
+            api.set_vizdoom_path(command)
+            api.set_doom_config_path(str(folder / f"engine_{i}.ini"))
+            if args:
+                api.add_game_args(f"{args} +viz_bots_path {bots}")
+            apis.append(api)
         # A _vizdoom.cfg in the current directory would silently override all settings.
-        with _working_directory(folder):
-            api.init()
+        with _working_directory(name):
+            init(apis)
+    return [_running(api) for api in apis]
+
+
+def _running(api: vizdoom.DoomGame) -> RunningGame:
     instance_id = api.get_instance_id()
     return RunningGame(api, instance_id, engine_processes().get(instance_id))
 
@@ -74,35 +117,40 @@ def stop_game(game: RunningGame) -> None:
     game.api.close()
 
 
-def _set_rules(api: vizdoom.DoomGame, spec: DoomSpec, buttons: Sequence[str]) -> None:
+def _set_rules(api: vizdoom.DoomGame, setup: GameSetup, map_index: int, folder: Path) -> None:
+    spec = setup.spec
     # Explicit paths: files of these names in the current directory would come first.
     api.set_doom_game_path(str(_PACKAGE / "freedoom2.wad"))
-    api.set_doom_scenario_path(str(_scenario_path(spec)))
-    api.set_doom_map("map01")
+    api.set_doom_scenario_path(str(setup.scenario.path(folder)))
+    api.set_doom_map(map_name(map_index))
     api.set_doom_skill(spec.skill)
     api.set_episode_start_time(spec.start_tic)
-    api.set_episode_timeout(spec.timeout_tics)
+    api.set_episode_timeout(timeout_tics(spec, setup.options))
     api.set_living_reward(spec.living_reward)
     api.set_death_penalty(spec.death_penalty)
-    api.set_available_buttons([getattr(vizdoom.Button, name) for name in buttons])
-    api.set_available_game_variables([])  # those needed are asked for one by one, which costs less than copying all
-    api.set_mode(vizdoom.Mode.PLAYER)
+    api.set_available_buttons([getattr(vizdoom.Button, name) for name in setup.buttons])
+    api.set_available_game_variables([getattr(vizdoom.GameVariable, name) for name in setup.variables])
+    api.set_mode(setup.mode)
     if spec.game_args:
         api.add_game_args(spec.game_args)
 
 
-def _scenario_path(spec: DoomSpec) -> Path:
-    """Raises ValueError if there is no such file: Python would crash when the engine fails to start."""
-    own = spec.scenario.endswith(".wad")
-    path = Path(spec.scenario).expanduser().resolve() if own else _PACKAGE / "scenarios" / f"{spec.scenario}.wad"
-    if not path.is_file():
-        raise ValueError(f"environment {spec.name!r}: there is no scenario {path}")
-    return path
+def timeout_tics(spec: DoomSpec, options: DoomOptions) -> int:
+    """Tics until an episode is cut; 0 means never."""
+    if spec.match is None:
+        return spec.timeout_tics
+    return round(60 * TICS_PER_SEC * timelimit_min(spec.match, options))
 
 
-def _set_rendering(api: vizdoom.DoomGame, spec: DoomSpec, wide_aspect_ratio: bool, window: bool) -> None:
-    resolutions = vizdoom.ScreenResolution
-    api.set_screen_resolution(resolutions.RES_256X144 if wide_aspect_ratio else resolutions.RES_160X120)
+def timelimit_min(match: MatchRules, options: DoomOptions) -> float:
+    """Minutes of a match."""
+    return match.timelimit_min if options.timelimit is None else options.timelimit
+
+
+def _set_rendering(api: vizdoom.DoomGame, setup: GameSetup) -> None:
+    spec, resolutions = setup.spec, vizdoom.ScreenResolution
+    wide = setup.options.wide_aspect_ratio
+    api.set_screen_resolution(resolutions.RES_256X144 if wide else resolutions.RES_160X120)
     api.set_screen_format(vizdoom.ScreenFormat.RGB24)  # height-width-channel: resized straight into stored rows
     api.set_render_hud(spec.hud)
     api.set_render_weapon(spec.weapon)
@@ -110,7 +158,7 @@ def _set_rendering(api: vizdoom.DoomGame, spec: DoomSpec, wide_aspect_ratio: boo
     api.set_render_screen_flashes(spec.screen_flashes)
     api.set_render_decals(False)
     api.set_render_particles(False)
-    api.set_window_visible(window)
+    api.set_window_visible(setup.window)
     api.set_sound_enabled(False)
 
 
@@ -122,7 +170,7 @@ def _engine_command(folder: Path) -> str:
         return str(engine)
     launcher = folder / "launcher"
     launcher.write_text(
-        f'#!/bin/sh\nexec {shlex.quote(setpriv)} --pdeathsig KILL -- {shlex.quote(str(engine))} "$@" >/dev/null\n'
+        f'#!/bin/sh\nexec {shlex.quote(setpriv)} --pdeathsig KILL -- {shlex.quote(str(engine))} "$@" >/dev/null 2>&1\n'
     )
     launcher.chmod(0o700)
     return str(launcher) if os.access(launcher, os.X_OK) else str(engine)  # not executable: mounted noexec

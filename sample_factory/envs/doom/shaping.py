@@ -2,20 +2,138 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+_LARGEST_STEP = {"DAMAGECOUNT": 200.0, "HITCOUNT": 5.0}
+"""A rocket into a crowd would otherwise be worth more than winning."""
+_STEPS_TO_SETTLE = 5
+"""Consecutive steps with the same loaded weapon from which on holding it pays."""
+
+
+class Shaping(Protocol):
+    """The extra rewards of one player."""
+
+    def start(self, variables: np.ndarray) -> None:
+        """An episode begins with these game variables."""
+        ...
+
+    # hot path
+    def step(self, variables: np.ndarray) -> float:
+        """The extra reward of a step that ended with these, and did not end the episode."""
+        ...
+
 
 class HealthGainReward:
     """1 for every step that ends with more health than it began with, however much was gained."""
 
-    def __init__(self) -> None:
+    def __init__(self, variables: Sequence[str]) -> None:
+        self._index = list(variables).index("HEALTH")
         self._health = 0.0
 
-    def start(self, health: float) -> None:
-        """An episode begins with this much health."""
-        self._health = health
+    def start(self, variables: np.ndarray) -> None:
+        """An episode begins with these game variables."""
+        self._health = variables[self._index]
 
     # hot path
-    def step(self, health: float) -> float:
-        """The extra reward of a step that ended with this much health."""
+    def step(self, variables: np.ndarray) -> float:
+        """The extra reward of a step that ended with these."""
+        health = variables[self._index]
         gained = health > self._health
         self._health = health
         return 1.0 if gained else 0.0
+
+
+class VariableReward:
+    """Pays for each unit by which a game variable rose or fell, and for holding a good weapon.
+
+    Nothing is paid for the step in which a dead player comes back, when every variable jumps.
+
+    Args:
+        variables: names of the values that `start` and `step` are given.
+        table: see `bots_table`; weapons and variables that it names and `variables` does not are left out.
+    """
+
+    def __init__(self, variables: Sequence[str], table: Mapping[str, Any]) -> None:
+        names = list(variables)
+        self.table = table
+        changes: Mapping[str, Mapping[str, float]] = table["delta"]
+        paid = [name for name in names if name in changes]
+        self._columns = np.array([names.index(name) for name in paid], np.intp)
+        self._caps = np.array([_LARGEST_STEP.get(name, np.inf) for name in paid])
+        self._gain = np.array([changes[name]["gain"] for name in paid])
+        self._loss = np.array([changes[name]["loss"] for name in paid])
+        self._weapon, self._ammo = names.index("SELECTED_WEAPON"), names.index("SELECTED_WEAPON_AMMO")
+        self._dead = names.index("DEAD") if "DEAD" in names else None
+        self._holding = {
+            int(name.removeprefix("SELECTED_WEAPON")): value for name, value in table["selected_weapon"].items()
+        }
+        self._before = np.zeros(len(names))
+        self._held, self._held_steps = -1.0, 0
+
+    def start(self, variables: np.ndarray) -> None:
+        """An episode begins with these game variables."""
+        self._before[:] = variables
+        self._held, self._held_steps = -1.0, 0
+
+    # hot path
+    def step(self, variables: np.ndarray) -> float:
+        """The extra reward of a step that ended with these."""
+        before, dead = self._before, self._dead
+        came_back = dead is not None and before[dead] > 0 and variables[dead] == 0
+        change = (variables - before)[self._columns]
+        before[:] = variables
+        bonus = self._weapon_bonus(variables[self._weapon], variables[self._ammo])
+        if came_back:
+            return 0.0
+        size = np.minimum(np.abs(change), self._caps)
+        return bonus + float(size @ np.where(change > 0, self._gain, self._loss))
+
+    def _weapon_bonus(self, weapon: float, ammo: float) -> float:
+        is_held = weapon == self._held and ammo > 0
+        self._held, self._held_steps = weapon, self._held_steps + 1 if is_held else int(ammo > 0)
+        return self._holding.get(int(weapon), 0.0) if self._held_steps >= _STEPS_TO_SETTLE else 0.0
+
+
+def bots_table() -> dict[str, Any]:
+    """Rewards of a player among scripted opponents or monsters, nested as `--reward_shaping` names them.
+
+    `delta`: for each variable what one unit more (`gain`) or less (`loss`) pays; `selected_weapon`: what each step pays
+    in which that weapon, with ammunition, has been held for a while.
+    """
+    delta = {
+        "FRAGCOUNT": _change(1.0, -1.5),
+        "DEATHCOUNT": _change(-0.75, 0.75),
+        "HITCOUNT": _change(0.01, -0.01),
+        "DAMAGECOUNT": _change(0.003, -0.003),
+        "HEALTH": _change(0.005, -0.003),
+        "ARMOR": _change(0.005, -0.001),
+    }
+    for slot, preference in enumerate(_PREFERENCES):
+        delta[f"WEAPON{slot}"] = _change(0.02 * preference, -0.01 * preference)
+        delta[f"AMMO{slot}"] = _change(0.0002 * preference, -0.0001 * preference)
+    holding = {f"SELECTED_WEAPON{slot}": 0.0002 * preference for slot, preference in enumerate(_PREFERENCES)}
+    return {"delta": delta, "selected_weapon": holding}
+
+
+def self_play_table() -> dict[str, Any]:
+    """Rewards of a player among learning opponents: nearly zero-sum."""
+    table = bots_table()
+    table["delta"] |= {
+        "FRAGCOUNT": _change(1.0, -0.001),
+        "DEATHCOUNT": _change(-1.0, 1.0),
+        "HITCOUNT": _change(0.0, 0.0),
+        "DAMAGECOUNT": _change(0.01, -0.01),
+        "HEALTH": _change(0.01, -0.01),
+    }
+    return table
+
+
+_PREFERENCES = (1, 1, 1, 5, 5, 5, 10, 10)
+"""How much better the weapon of each slot is than a pistol."""
+
+
+def _change(gain: float, loss: float) -> dict[str, float]:
+    return {"gain": gain, "loss": loss}

@@ -6,9 +6,34 @@ differ from the settings for which published scores exist (other buttons, HUD, l
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal
 
-from sample_factory.envs.doom.actions import BASIC, EXTENDED, TURN_AND_ATTACK, Component, flat
+from sample_factory.envs.doom import variables
+from sample_factory.envs.doom.actions import (
+    BASIC,
+    BATTLE,
+    EXTENDED,
+    MATCH_WITH_CONTINUOUS_TURNING,
+    TURN_AND_ATTACK,
+    Component,
+    flat,
+    match_actions,
+)
+from sample_factory.envs.doom.shaping import bots_table, self_play_table
+
+MAX_PLAYERS = 8
+
+
+@dataclass(frozen=True)
+class MatchRules:
+    """Players against each other, everyone for itself; the dead come back."""
+
+    num_agents: int = 1
+    num_bots: int = 0
+    timelimit_min: float = 4.0
+    respawn_delay_sec: int = 0
 
 
 @dataclass(frozen=True)
@@ -17,7 +42,8 @@ class DoomSpec:
 
     name: str
     scenario: str
-    """Stem of a WAD file in VizDoom's scenarios folder, or the path of a file of one's own that ends in .wad."""
+    """One of the package's own scenarios, the stem of a WAD file in VizDoom's scenarios folder, or the path of a file
+    of one's own that ends in .wad."""
     actions: tuple[Component, ...]
     timeout_tics: int = 2100
     """Tics (1/35 s) until an episode is cut; 0 means never."""
@@ -40,6 +66,19 @@ class DoomSpec:
     """Red when hurt, yellow when something is picked up."""
     game_args: str = ""
     """Further arguments of the engine."""
+    original: str = ""
+    """Stem of the WAD file that `--doom_scenarios_dir` may have instead of the package's own scenario."""
+    variables: tuple[str, ...] = ()
+    """Game variables that rewards, measurements and statistics look at."""
+    measurements: bool = False
+    """Observations are the image and the measurements."""
+    shaping: Callable[[], dict[str, Any]] | None = None
+    """Makes the table of extra rewards, see `sample_factory.envs.doom.shaping`."""
+    objective: Literal["score", "frags", "win"] = "score"
+    """What an episode is judged by where extra rewards are paid: the game's own rewards, the frags, or 1 for being the
+    only winner."""
+    match: MatchRules | None = None
+    """None: the player is alone with the scenario."""
 
 
 _MOVES = ("TURN_LEFT", "TURN_RIGHT", "MOVE_FORWARD", "MOVE_BACKWARD")
@@ -56,6 +95,56 @@ def _defend_the_center(name: str, actions: tuple[Component, ...]) -> DoomSpec:
 def _gathering(name: str, scenario: str) -> DoomSpec:
     return DoomSpec(name, scenario, flat(*_MOVES), living_reward=0.01, rewards_health_gain=True, weapon=False)
 
+
+def _two_colors(difficulty: str) -> DoomSpec:
+    scenario = f"two_colors_{difficulty}"
+    return DoomSpec(
+        f"doom_{scenario}", scenario, BASIC, living_reward=0.01, rewards_health_gain=True, original=scenario, hud=False
+    )
+
+
+def _battle(scenario: str) -> DoomSpec:
+    return DoomSpec(
+        f"doom_{scenario}",
+        scenario,
+        BATTLE,
+        start_tic=14,
+        skill=2,
+        hud=True,
+        crosshair=True,
+        original=scenario,
+        variables=variables.BATTLE,
+        measurements=True,
+        shaping=bots_table,
+    )
+
+
+def _match(
+    name: str,
+    scenario: str,
+    actions: tuple[Component, ...],
+    match: MatchRules,
+    original: str = "",
+) -> DoomSpec:
+    is_self_play = match.num_agents > 1
+    return DoomSpec(
+        name,
+        scenario,
+        actions,
+        hud=True,
+        crosshair=True,
+        original=original,
+        variables=variables.MATCH,
+        measurements=True,
+        shaping=self_play_table if is_self_play else bots_table,
+        objective="win" if is_self_play else "frags",
+        match=match,
+    )
+
+
+_FLAT_WITH_SPEED = flat(
+    "MOVE_FORWARD", "MOVE_BACKWARD", "MOVE_RIGHT", "MOVE_LEFT", "TURN_RIGHT", "TURN_LEFT", "ATTACK", "SPEED"
+)
 
 _SPECS = (
     DoomSpec(
@@ -119,20 +208,26 @@ _SPECS = (
     DoomSpec(
         "doom_benchmark_shipped",
         "deathmatch",
-        flat(
-            "MOVE_FORWARD",
-            "MOVE_BACKWARD",
-            "MOVE_RIGHT",
-            "MOVE_LEFT",
-            "TURN_RIGHT",
-            "TURN_LEFT",
-            "ATTACK",
-            "SPEED",
-        ),
+        _FLAT_WITH_SPEED,
         skill=2,
         hud=True,
         crosshair=True,
     ),
+    _two_colors("easy"),
+    _two_colors("hard"),
+    _battle("battle"),
+    _battle("battle2"),
+    DoomSpec(
+        "doom_benchmark", "battle", _FLAT_WITH_SPEED, start_tic=14, skill=2, hud=True, crosshair=True, original="battle"
+    ),
+    _match("doom_duel_bots", "duel", match_actions(True), MatchRules(1, 1, respawn_delay_sec=2), "ssl2"),
+    _match("doom_deathmatch_bots", "deathmatch_arena", match_actions(False), MatchRules(1, 7), "dwango5"),
+    _match("doom_duel", "duel", match_actions(True), MatchRules(2, 0, respawn_delay_sec=2), "ssl2"),
+    _match(
+        "doom_deathmatch_full", "deathmatch_arena", match_actions(True), MatchRules(4, 4, respawn_delay_sec=2), "freedm"
+    ),
+    _match("doom_dm", "cig", MATCH_WITH_CONTINUOUS_TURNING, MatchRules(8, 0)),
+    _match("doom_dwango5", "deathmatch_arena", MATCH_WITH_CONTINUOUS_TURNING, MatchRules(8, 0), "dwango5"),
 )
 
 SPECS: dict[str, DoomSpec] = {spec.name: spec for spec in _SPECS}

@@ -10,18 +10,21 @@ import pytest
 
 pytest.importorskip("vizdoom", reason="needs the vizdoom package")
 
-from sample_factory.envs.doom.game import _setpriv, start_game, stop_game
+from sample_factory.envs.doom.game import GameSetup, _setpriv, start_game, stop_game
+from sample_factory.envs.doom.options import DoomOptions
+from sample_factory.envs.doom.scenarios import find_scenario
 from sample_factory.envs.doom.shared_memory import engine_instance, engine_processes, shared_objects, sweep
 from sample_factory.envs.doom.specs import SPECS
 
-_BASIC = SPECS["doom_basic"]
 _BUTTONS = ("MOVE_LEFT", "MOVE_RIGHT", "ATTACK")
+_OPTIONS = DoomOptions()
+_SETUP = GameSetup(SPECS["doom_basic"], _OPTIONS, find_scenario(SPECS["doom_basic"], _OPTIONS), _BUTTONS)
 _IDLE = [0.0, 0.0, 0.0]
 
 
 @pytest.fixture
 def game():
-    game = start_game(_BASIC, _BUTTONS, seed=1)
+    game = start_game(_SETUP, seed=1)
     yield game
     stop_game(game)
 
@@ -46,9 +49,9 @@ def test_stopping_leaves_no_process_no_file_and_no_shared_memory(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    stop_game(start_game(_BASIC, _BUTTONS, seed=1))  # whatever is opened once per process is open now
+    stop_game(start_game(_SETUP, seed=1))  # whatever is opened once per process is open now
     before = _open_files()
-    game = start_game(_BASIC, _BUTTONS, seed=1)
+    game = start_game(_SETUP, seed=1)
     game.api.make_action(_IDLE, 4)
     stop_game(game)
     assert game.instance_id not in engine_processes()
@@ -62,7 +65,7 @@ def test_the_engine_runs_on_the_cores_of_its_owner():
     before = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {max(before)})
-        game = start_game(_BASIC, _BUTTONS, seed=1)
+        game = start_game(_SETUP, seed=1)
         assert game.engine_pid is not None
         assert os.sched_getaffinity(game.engine_pid) == {max(before)}
         stop_game(game)
@@ -87,7 +90,7 @@ def test_files_in_the_current_directory_do_not_change_the_game(tmp_path, monkeyp
     (tmp_path / "_vizdoom.cfg").write_text("episode_timeout = 7\n")
     (tmp_path / "freedoom2.wad").write_text("no wad")
     monkeypatch.chdir(tmp_path)
-    game = start_game(_BASIC, _BUTTONS, seed=1)
+    game = start_game(_SETUP, seed=1)
     try:
         assert game.api.get_episode_timeout() == 300
         assert os.getcwd() == str(tmp_path)
@@ -100,15 +103,15 @@ def test_a_window_without_a_display_is_refused(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     with pytest.raises(ValueError, match="DISPLAY"):
-        start_game(_BASIC, _BUTTONS, seed=1, window=True)
+        start_game(_SETUP._replace(window=True), seed=1)
 
 
 @pytest.mark.skipif(sys.platform != "linux" or _setpriv() is None, reason="needs util-linux setpriv >= 2.33")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_the_engine_dies_with_a_killed_parent(number):
     code = (
-        "from sample_factory.envs.doom.game import start_game; from sample_factory.envs.doom.specs import SPECS\n"
-        f"game = start_game(SPECS['doom_basic'], {_BUTTONS!r}, seed=1)\n"
+        "from sample_factory.envs.doom.tests.test_game import start_game, _SETUP\n"
+        "game = start_game(_SETUP, seed=1)\n"
         "print(game.instance_id, game.engine_pid, flush=True)\n"
         f"while True: game.api.make_action({_IDLE!r}, 4); game.api.is_episode_finished() and game.api.new_episode()"
     )

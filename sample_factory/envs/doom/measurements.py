@@ -1,0 +1,73 @@
+"""The observation "measurements": what a player would read off the HUD, as 23 numbers. Knows no engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import gymnasium as gym
+import numpy as np
+
+
+class _Entry(NamedTuple):
+    variable: str
+    scale: float
+    low: float
+    high: float  # of what is written
+    absent: float = 0.0  # where the environment has no such variable
+    declared_high: float = 0.0
+
+
+_SLOTS = range(8)
+_ENTRIES = (
+    _Entry("SELECTED_WEAPON", 1, 0, 20),
+    _Entry("SELECTED_WEAPON_AMMO", 1 / 15, 0, 5, declared_high=50),
+    _Entry("HEALTH", 1 / 30, 0, 50),
+    _Entry("ARMOR", 1 / 30, -1, 50),
+    _Entry("USER2", 1 / 10, -50, 50),
+    _Entry("ATTACK_READY", 1, 0, 1),
+    _Entry("PLAYER_COUNT", 1 / 5, 0, 10, absent=1 / 5),
+    *(_Entry(f"WEAPON{slot}", 1, 0, 5) for slot in _SLOTS),
+    *(_Entry(f"AMMO{slot}", 1 / 15, 0, 5, declared_high=50) for slot in _SLOTS),
+)
+NUM_MEASUREMENTS = len(_ENTRIES)
+
+
+def measurements_space() -> gym.spaces.Box:
+    """Box [23] of float32.
+
+    In this order: number of the selected weapon, its ammunition / 15, health / 30, armor / 30, kills / 10, whether a
+    shot is possible, players / 5, then for each of eight slots the weapons held, then for each the ammunition / 15.
+    """
+    low = np.array([entry.low for entry in _ENTRIES], np.float32)
+    # Published policies were trained with these bounds, some of which are wider than what is ever written.
+    high = np.array([max(entry.high, entry.declared_high) for entry in _ENTRIES], np.float32)
+    return gym.spaces.Box(low, high, dtype=np.float32)
+
+
+class Measurements:
+    """Writes the numbers of one environment.
+
+    Args:
+        variables: names of the values that `write` is given.
+    """
+
+    def __init__(self, variables: Sequence[str]) -> None:
+        here = [i for i, entry in enumerate(_ENTRIES) if entry.variable in variables]
+        self._columns = np.array(here, np.intp)
+        self._sources = np.array([list(variables).index(_ENTRIES[i].variable) for i in here], np.intp)
+        self._scales = np.array([_ENTRIES[i].scale for i in here])
+        self._lows = np.array([_ENTRIES[i].low for i in here])
+        self._highs = np.array([_ENTRIES[i].high for i in here])
+        self._row = np.array([entry.absent for entry in _ENTRIES], np.float32)
+        self._values = np.zeros(len(here))
+
+    # hot path
+    def write(self, variables: np.ndarray, row: np.ndarray) -> None:
+        """Write what these variables mean into `row`, float32 [23]; numbers out of bounds are cut."""
+        values = np.take(variables, self._sources, out=self._values)
+        values *= self._scales
+        np.maximum(values, self._lows, out=values)
+        np.minimum(values, self._highs, out=values)
+        self._row[self._columns] = values
+        row[:] = self._row
