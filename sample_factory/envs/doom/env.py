@@ -90,20 +90,22 @@ class DoomEnv(gym.Env[Any, Any]):
     def reset_into(self, seed: int | None, out: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """`reset`, writing the frame into `out["obs"]`, a C-contiguous uint8 array [height, width, 3]."""
         super().reset(seed=seed)
-        self._start_episode(reseed=seed is not None)
-        assert self._game is not None
-        self._player.start(self._game.api, out)
+        game = self._start_episode(reseed=seed is not None)
+        self._player.start(game.api, out)
+        game.calls += 1
         return {}
 
     # hot path
     def step_into(self, action: Any, out: Mapping[str, np.ndarray]) -> tuple[float, bool, bool, dict[str, Any]]:
         """`step`, writing the frame like `reset_into`. `info` is empty but at an episode's end."""
         assert self._game is not None, "reset the environment first"
+        self._game.calls += 1
         game = self._game.api
         buttons = self._table.row(action)
         reward = self._make_action_slowly(buttons) if self._tic_sec else game.make_action(buttons, self.frames_per_step)
         ended = game.is_episode_finished()
         reward = self._player.step(game, reward, ended, out)
+        self._game.calls += 1
         if not ended:
             return reward, False, False, {}
         # A scenario that ends itself (goal reached, monster killed) is neither dead nor out of time: it has no future.
@@ -121,23 +123,26 @@ class DoomEnv(gym.Env[Any, Any]):
         if game is not None:
             stop_game(game)
 
-    def _start_episode(self, reseed: bool) -> None:
+    def _start_episode(self, reseed: bool) -> RunningGame:
+        """Leaves the game within a call: its first frame has still to be read."""
         # Re-seeding a running engine leaves the random face in the HUD as it is; a crashed one begins no episode.
         if reseed or (self._game is not None and not self._game.api.is_running()):
             self.close()
-        is_new = self._game is None
-        if self._game is None:
+        game = self._game
+        if game is None:
             cv2.setNumThreads(0)  # frames are tiny: a thread pool per worker only costs
-            self._game = start_game(
+            game = self._game = start_game(
                 self._setup(), seed=self._engine_seed(), map_index=self._draw_map(), game_args=self._game_args()
             )
-        game = self._game.api
-        if not is_new:
+            game.calls += 1
+        else:
+            game.calls += 1
             if self._scenario.num_maps > 1:
-                game.set_doom_map(map_name(self._draw_map()))
-            game.new_episode()
+                game.api.set_doom_map(map_name(self._draw_map()))
+            game.api.new_episode()
         if self._lineup is not None:
-            self._add_bots(self._lineup.num_bots)
+            self._add_bots(game, self._lineup.num_bots)
+        return game
 
     def _setup(self) -> GameSetup:
         window = self.render_mode == "human"
@@ -151,12 +156,10 @@ class DoomEnv(gym.Env[Any, Any]):
         assert self._lineup.num_engines == 1, "several engines are a DoomMatch"
         return host_arguments(match, self._options, 1, free_port())
 
-    def _add_bots(self, count: int) -> None:
-        assert self._game is not None
-        game = self._game.api
-        game.send_game_command("removebots")
+    def _add_bots(self, game: RunningGame, count: int) -> None:
+        game.api.send_game_command("removebots")
         for name in self._bots.draw(count, self.np_random):
-            game.send_game_command(f"addbot {name}")
+            game.api.send_game_command(f"addbot {name}")
 
     def _draw_map(self) -> int:
         return int(self.np_random.integers(self._scenario.num_maps)) if self._scenario.num_maps > 1 else 0

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import os
-import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -125,9 +122,7 @@ class DoomMatch:
         games, self._games = self._games, []
         together, self._together = self._together, None
         for game in games:  # all at once: one that is left waits for the others
-            if game.engine_pid is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(game.engine_pid, signal.SIGKILL)
+            game.kill_engine()
         for game in games:
             stop_game(game)
         if together is not None:
