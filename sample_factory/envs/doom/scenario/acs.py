@@ -19,11 +19,8 @@ class Op(IntEnum):
     TERMINATE = 1
     PUSH = 3  # value; -> value
     SPECIAL_1 = 4  # number of a line special; argument ->
-    SPECIAL_2 = 5
-    SPECIAL_3 = 6
     SPECIAL_1_DIRECT = 9  # number of a line special, argument
-    ADD = 14
-    SUBTRACT = 15
+    SPECIAL_2_DIRECT = 10  # number of a line special, two arguments
     EQUAL = 19
     LESS = 21
     SET_LOCAL = 25  # variable; value ->
@@ -63,8 +60,10 @@ class Kind(IntEnum):
 class Special(IntEnum):
     """Line specials, the actions that scripts and things can set off."""
 
+    DAMAGE = 73  # health, kind of death; hurts the activator
     REMOVE_THING = 132  # tid
     EXECUTE_SCRIPT = 226  # script, map (0: this one), three arguments; any number of copies can run at a time
+    HEAL = 248  # health, the most there may be; heals the activator
 
 
 class Text(NamedTuple):

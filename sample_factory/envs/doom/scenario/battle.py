@@ -10,10 +10,7 @@ USER2. (Dosovitskiy and Koltun 2017, https://arxiv.org/abs/1611.01779, where sce
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sample_factory.envs.doom.scenario.acs import (
-    ACTIVATOR,
     FIXED_POINT,
     HEALTH_PROPERTY,
     REWARD,
@@ -34,8 +31,9 @@ from sample_factory.envs.doom.scenario.acs import (
 )
 from sample_factory.envs.doom.scenario.dice import Dice
 from sample_factory.envs.doom.scenario.levels import Level
-from sample_factory.envs.doom.scenario.maze import borders, carve_maze, rooms
-from sample_factory.envs.doom.scenario.udmf import Grid, Sector, Thing, text_map
+from sample_factory.envs.doom.scenario.maze import borders, carve_maze, maze_grid, rooms
+from sample_factory.envs.doom.scenario.spawning import PLAYER_START, Area, appear, move_activator
+from sample_factory.envs.doom.scenario.udmf import Sector, Thing, text_map
 
 # A fireball belongs to nobody once its imp has been removed, and would then hurt other imps.
 DECORATE = """
@@ -72,10 +70,8 @@ actor BattleMedikit : Health
 }
 """
 
-PLAYER_START = 1
 _NUM_MEDIKITS = 30
 _NUM_CLIPS = 15
-_MARGIN = 16  # nothing has room nearer to the outer wall
 
 # Scripts.
 _OPEN, _ENTER, _NEW_IMP, _IMP_DIED, _NEW_MEDIKIT, _MEDIKIT_TAKEN, _NEW_CLIP = range(1, 8)
@@ -85,24 +81,13 @@ _MORE_MEDIKITS, _MORE_CLIPS, _HEALTHIER_IMPS = range(8, 11)
 _IMP_HEALTH, _NEXT_TID = 0, 1
 
 
-class Area(NamedTuple):
-    """The square in which things appear."""
-
-    size: int
-    """Side in map units; the south-western corner is 0, 0."""
-    height: int = 0
-    """Of the highest floor: things appear there and fall. Where there is no room they are put elsewhere."""
-
-
 def battle_level(dice: Dice) -> Level:
     """A maze of one height."""
     sector = Sector(0, 128, *dice.choice(_LOOKS))
-    xs = borders(_NUM_ROOMS, _ROOM_SIZE, _WALL_SIZE)
     open_cells = carve_maze(_NUM_ROOMS, _LOOPS, dice)
-    indices = range(len(xs) - 1)
-    grid = Grid([[0 if (column, row) in open_cells else None for column in indices] for row in indices], xs, xs)
+    grid = maze_grid(borders(_NUM_ROOMS, _ROOM_SIZE, _WALL_SIZE), dict.fromkeys(open_cells, 0))
     start = Thing(PLAYER_START, *grid.center(*dice.choice(rooms(_NUM_ROOMS))))
-    return Level(text_map(grid, [sector], [start]), behavior(battle_scripts(Area(xs[-1]), num_imps=15)))
+    return Level(text_map(grid, [sector], [start]), behavior(battle_scripts(Area(grid.xs[-1]), num_imps=15)))
 
 
 # 8 rooms of 205 and 9 walls of 24 are 1856 units. The walls are thinner than whatever appears at random (32 at least),
@@ -115,8 +100,9 @@ _LOOPS = 0.1
 
 _LOOKS = (
     ("STONE2", "FLOOR0_1", "CEIL1_1"),
-    ("BRICK7", "FLOOR4_8", "CEIL3_5"),
-    ("METAL1", "FLOOR5_1", "CEIL5_1"),
+    ("STARG3", "FLOOR0_1", "CEIL5_2"),
+    ("GSTONE1", "GRASS1", "CEIL3_5"),
+    ("ICKWALL1", "FLAT19", "CEIL3_6"),
 )
 """Textures of wall, floor and ceiling that go together and on which imps are easily seen."""
 
@@ -141,22 +127,13 @@ def battle_scripts(area: Area, num_imps: int) -> list[Script]:
         Script(_IMP_DIED, _imp_died_code(), num_arguments=1),
         Script(_NEW_MEDIKIT, _new_medikit_code(area)),
         Script(_MEDIKIT_TAKEN, [*push(100), (Op.ADD_GLOBAL, USER1), (Op.TERMINATE,)]),
-        Script(_NEW_CLIP, [*_appear("Clip", area, tid=None), (Op.TERMINATE,)]),
+        Script(_NEW_CLIP, [*appear("Clip", area), (Op.TERMINATE,)]),
     ]
 
 
 def _enter_code(area: Area) -> list[Instruction]:
-    again = Label()
     return [
-        again,
-        *push(ACTIVATOR),
-        *_somewhere(area),
-        *push(0),
-        (Op.SET_ACTOR_POSITION,),
-        (Op.GO_TO_IF_NOT, again),
-        *push(ACTIVATOR),
-        (Op.RANDOM_DIRECT, 0, FIXED_POINT - 1),
-        (Op.SET_ACTOR_ANGLE,),
+        *move_activator(area),
         (Op.CLEAR_INVENTORY,),
         (Op.GIVE_INVENTORY_DIRECT, Text("Pistol"), 1),
         (Op.TERMINATE,),
@@ -167,7 +144,7 @@ def _new_imp_code(area: Area) -> list[Instruction]:
     tid = 0
     return [
         *_take_tid(tid),
-        *_appear("BattleImp", area, tid),
+        *appear("BattleImp", area, tid),
         *[(Op.PUSH_LOCAL, tid), *push(HEALTH_PROPERTY), (Op.PUSH_MAP, _IMP_HEALTH), (Op.SET_ACTOR_PROPERTY,)],
         *_on_end(tid, _IMP_DIED),
         (Op.TERMINATE,),
@@ -193,7 +170,7 @@ def _new_medikit_code(area: Area) -> list[Instruction]:
     tid = 0
     return [
         *_take_tid(tid),
-        *_appear("BattleMedikit", area, tid),
+        *appear("BattleMedikit", area, tid),
         *_on_end(tid, _MEDIKIT_TAKEN),
         (Op.TERMINATE,),
     ]
@@ -202,26 +179,6 @@ def _new_medikit_code(area: Area) -> list[Instruction]:
 def _take_tid(tid: int) -> list[Instruction]:
     """Puts a number that no thing has yet into this local variable."""
     return [(Op.PUSH_MAP, _NEXT_TID), (Op.SET_LOCAL, tid), (Op.INCREMENT_MAP, _NEXT_TID)]
-
-
-def _appear(class_name: str, area: Area, tid: int | None) -> list[Instruction]:
-    """A thing appears at a random place with a random angle; its tid is in this local variable."""
-    again = Label()
-    return [
-        again,
-        *push(Text(class_name)),
-        *_somewhere(area),
-        (Op.PUSH, 0) if tid is None else (Op.PUSH_LOCAL, tid),
-        (Op.RANDOM_DIRECT, 0, 255),
-        (Op.SPAWN,),
-        (Op.GO_TO_IF_NOT, again),
-    ]
-
-
-def _somewhere(area: Area) -> list[Instruction]:
-    """Puts x, y and z of a random place on the stack."""
-    anywhere = (Op.RANDOM_DIRECT, _MARGIN * FIXED_POINT, (area.size - _MARGIN) * FIXED_POINT)
-    return [anywhere, anywhere, *push(area.height * FIXED_POINT)]
 
 
 def _on_end(tid: int, script: int) -> list[Instruction]:

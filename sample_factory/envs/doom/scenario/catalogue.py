@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from functools import cache
 
-from sample_factory.envs.doom.scenario import battle
+from sample_factory.envs.doom.scenario import arena, battle, battle2, two_colors
 from sample_factory.envs.doom.scenario.levels import MAX_MAPS, levels_wad
 
-_LEVELS = {"battle": (battle.battle_level, battle.DECORATE)}
+_LEVELS = {
+    "battle": (battle.battle_level, battle.DECORATE),
+    "battle2": (battle2.battle2_level, battle.DECORATE),
+    "two_colors_easy": (two_colors.easy_level, two_colors.DECORATE),
+    "two_colors_hard": (two_colors.hard_level, two_colors.DECORATE),
+    "duel": (arena.duel_level, arena.DECORATE),
+    "deathmatch": (arena.deathmatch_level, arena.DECORATE),
+}
 
 OWN_SCENARIOS: tuple[str, ...] = tuple(_LEVELS)
 """Names that `scenario_wad` knows."""

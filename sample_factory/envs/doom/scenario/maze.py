@@ -6,9 +6,10 @@ openings between the rooms.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from sample_factory.envs.doom.scenario.dice import Dice
+from sample_factory.envs.doom.scenario.udmf import Grid
 
 Cell = tuple[int, int]
 """Column and row."""
@@ -38,6 +39,12 @@ def borders(num_rooms: int, room_size: int, wall_size: int) -> list[int]:
     """Coordinates of the columns (or rows) of a maze, 0 first."""
     sizes = [room_size if index % 2 else wall_size for index in range(2 * num_rooms + 1)]
     return [sum(sizes[:index]) for index in range(len(sizes) + 1)]
+
+
+def maze_grid(borders: Sequence[int], sector_of: Mapping[Cell, int]) -> Grid:
+    """The grid in which these cells belong to these sectors and all others are solid."""
+    indices = range(len(borders) - 1)
+    return Grid([[sector_of.get((column, row)) for column in indices] for row in indices], borders, borders)
 
 
 def rooms(num_rooms: int) -> list[Cell]:
