@@ -62,18 +62,20 @@ class DoomEnv(gym.Env[Any, Any]):
         self._game: RunningGame | None = None
         self.action_space = copy.deepcopy(self._table.space)  # the table is shared, a space has a random state
         self.observation_space = observation_space(spec, options, channels_first)
-        if self._player.reward_shaping is not None:
-            self.reward_shaping = self._player.reward_shaping
 
     @property
     def instance_id(self) -> str | None:
         """Names the game's shared-memory objects; None while no game runs."""
         return self._game.instance_id if self._game else None
 
+    @property
+    def reward_shaping(self) -> dict[str, Any] | None:
+        """The table of extra rewards; None if there are none."""
+        return self._player.reward_shaping
+
     def set_reward_shaping(self, reward_shaping: Mapping[str, Any], agent: int) -> None:
         """Pay by another table from now on."""
         self._player.set_reward_shaping(reward_shaping)
-        self.reward_shaping = dict(reward_shaping)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode; the same episodes follow the same seed. Each seed starts a new engine (0.15 s)."""

@@ -68,8 +68,11 @@ class DoomMatch:
         self._ended = False
         self.action_space = copy.deepcopy(self._table.space)
         self.observation_space = observation_space(spec, options, channels_first)
-        if self._players[0].reward_shaping is not None:
-            self.reward_shaping = self._players[0].reward_shaping
+
+    @property
+    def reward_shaping(self) -> dict[str, Any] | None:
+        """The table of extra rewards of the first agent; None if there are none."""
+        return self._players[0].reward_shaping
 
     def set_reward_shaping(self, reward_shaping: Mapping[str, Any], agent: int) -> None:
         """Pay one agent by another table from now on."""

@@ -12,8 +12,8 @@ _LEVELS = {
     "battle2": (battle2.battle2_level, battle.DECORATE),
     "two_colors_easy": (two_colors.easy_level, two_colors.DECORATE),
     "two_colors_hard": (two_colors.hard_level, two_colors.DECORATE),
-    "duel": (arena.duel_level, arena.DECORATE),
-    "deathmatch": (arena.deathmatch_level, arena.DECORATE),
+    "duel_arena": (arena.duel_level, arena.DECORATE),
+    "deathmatch_arena": (arena.deathmatch_level, arena.DECORATE),
 }
 
 OWN_SCENARIOS: tuple[str, ...] = tuple(_LEVELS)

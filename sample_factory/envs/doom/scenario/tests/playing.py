@@ -8,8 +8,10 @@ import vizdoom
 
 import sample_factory.envs.doom.game as game_module
 from sample_factory.envs.doom.actions import ButtonChoice, DiscretizedDelta, action_table
-from sample_factory.envs.doom.game import start_game, stop_game
+from sample_factory.envs.doom.game import GameSetup, start_game, stop_game
+from sample_factory.envs.doom.options import DoomOptions
 from sample_factory.envs.doom.scenario import scenario_wad
+from sample_factory.envs.doom.scenarios import find_scenario
 from sample_factory.envs.doom.specs import DoomSpec
 
 ACTIONS = (
@@ -22,6 +24,7 @@ ACTIONS = (
 TABLE = action_table(ACTIONS)
 IDLE = [0.0] * len(TABLE.buttons)
 START_TIC = 14
+_OPTIONS = DoomOptions()
 
 
 @contextlib.contextmanager
@@ -32,7 +35,8 @@ def running(folder, name, *, map_seed=0, num_maps=1, engine_seed=1, game_args=""
     settings = {"timeout_tics": 2100, "start_tic": START_TIC, "skill": 2, "game_args": game_args, **rules}
     spec = DoomSpec(f"doom_{name}", str(path), ACTIONS, **settings)
     with mock.patch.object(game_module, "_set_rendering", _with_objects):
-        game = start_game(spec, TABLE.buttons, seed=engine_seed)
+        scenario = find_scenario(spec, _OPTIONS)
+        game = start_game(GameSetup(spec, _OPTIONS, scenario, TABLE.buttons), seed=engine_seed)
     try:
         yield game.api
     finally:
