@@ -139,8 +139,10 @@ def _open_code(pillars: list[tuple[float, float]]) -> list[Instruction]:
     green, done = Label(), Label()
     return [
         *repeat(_NUM_BALLS, [call(_NEW_BALL), call(_NEW_BALL + 1)], counter=0),
-        *[(Op.RANDOM_DIRECT, 0, 1), (Op.SET_MAP, _GOOD_COLOR)],
-        *[(Op.PUSH_MAP, _GOOD_COLOR), (Op.GO_TO_IF, green)],
+        (Op.RANDOM_DIRECT, 0, 1),
+        (Op.SET_MAP, _GOOD_COLOR),
+        (Op.PUSH_MAP, _GOOD_COLOR),
+        (Op.GO_TO_IF, green),
         *_stand(f"{_COLORS[0]}Pillar", pillars),
         (Op.GO_TO, done),
         green,

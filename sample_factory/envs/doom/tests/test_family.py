@@ -172,3 +172,8 @@ def test_reward_shaping_of_every_agent_can_be_changed():
     env = create_env("doom_dm", _cfg(reward_shaping='{"delta": {"FRAGCOUNT": {"gain": 7}}}'))
     assert {player.reward_shaping["delta"]["FRAGCOUNT"]["gain"] for player in env._players} == {7}
     assert {player.reward_shaping["delta"]["FRAGCOUNT"]["loss"] for player in env._players} == {-0.001}
+
+
+def test_defaults_suit_the_actions():
+    assert FAMILY.default_overrides("doom_battle")["exploration_loss"] == "symmetric_kl"
+    assert FAMILY.default_overrides("doom_dm")["exploration_loss"] == "entropy"
