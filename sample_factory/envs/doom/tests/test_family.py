@@ -177,3 +177,19 @@ def test_reward_shaping_of_every_agent_can_be_changed():
 def test_defaults_suit_the_actions():
     assert FAMILY.default_overrides("doom_battle")["exploration_loss"] == "symmetric_kl"
     assert FAMILY.default_overrides("doom_dm")["exploration_loss"] == "entropy"
+
+
+def test_a_users_file_is_tried_out_before_an_engine_crashes_over_it(tmp_path):
+    pytest.importorskip("vizdoom", reason="needs the vizdoom package")
+    (tmp_path / "battle.wad").write_bytes(b"PWAD but nothing else")
+    with pytest.raises(ValueError, match=r"battle\.wad is no WAD"):
+        FAMILY.make("doom_battle", _cfg(doom_scenarios_dir=str(tmp_path)))
+
+
+def test_freedm_is_played_where_it_is_installed(tmp_path, monkeypatch):
+    vizdoom = pytest.importorskip("vizdoom", reason="needs the vizdoom package")
+    own = FAMILY.make("doom_deathmatch_full", _cfg())._scenario
+    shutil.copy(Path(vizdoom.scenarios_path) / "cig.wad", tmp_path / "freedm.wad")
+    monkeypatch.setattr("sample_factory.envs.doom.freedm._FOLDERS", (str(tmp_path),))
+    assert FAMILY.make("doom_deathmatch_full", _cfg())._scenario.file == tmp_path / "freedm.wad"
+    assert (own.name, own.file) == ("deathmatch_arena", None)

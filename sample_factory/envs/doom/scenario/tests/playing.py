@@ -11,7 +11,7 @@ from sample_factory.envs.doom.actions import ButtonChoice, DiscretizedDelta, act
 from sample_factory.envs.doom.game import GameSetup, start_game, stop_game
 from sample_factory.envs.doom.options import DoomOptions
 from sample_factory.envs.doom.scenario import scenario_wad
-from sample_factory.envs.doom.scenarios import find_scenario
+from sample_factory.envs.doom.scenarios import Scenario
 from sample_factory.envs.doom.specs import DoomSpec
 
 ACTIONS = (
@@ -35,7 +35,7 @@ def running(folder, name, *, map_seed=0, num_maps=1, engine_seed=1, game_args=""
     settings = {"timeout_tics": 2100, "start_tic": START_TIC, "skill": 2, "game_args": game_args, **rules}
     spec = DoomSpec(f"doom_{name}", str(path), ACTIONS, **settings)
     with mock.patch.object(game_module, "_set_rendering", _with_objects):
-        scenario = find_scenario(spec, _OPTIONS)
+        scenario = Scenario(name, path, b"", num_maps)
         game = start_game(GameSetup(spec, _OPTIONS, scenario, TABLE.buttons), seed=engine_seed)
     try:
         yield game.api
