@@ -110,11 +110,23 @@ def _end(process: subprocess.Popen[str], folder: Path) -> None:
         sweep([arguments[arguments.index("+viz_instance_id") + 1]])
 
 
+# The engine does not always say what is wrong, but it says what it begins to do.
+_STAGES = (
+    ("LoadActors", "its DECORATE lump has an error"),
+    ("G_ParseMapInfo", "its MAPINFO lump has an error"),
+    ("S_InitData", "its SNDINFO lump has an error"),
+    ("Texman.Init", "a texture lump has an error"),
+)
+
+
 def _last_words(output: Path, errors: str, name: str) -> str:
-    """What the engine complained about, or what it said last."""
-    lines = output.read_text(errors="replace").splitlines() if output.exists() else []
-    lines = [line.strip() for line in lines if line.strip()] or [line for line in errors.splitlines() if line.strip()]
+    """What the engine complained about, or what it was doing when it ended."""
+    lines = output.read_text(errors="replace").splitlines() if output.exists() else errors.splitlines()
+    lines = [line.strip() for line in lines if line.strip()]
+    if not lines:
+        return "the engine ended without a word"
     for index, line in enumerate(lines):
         if line.startswith("Script error"):
             return f"{' '.join(lines[index : index + 2])} (correct it in {name})"
-    return f"it ended while saying {lines[-1]!r}" if lines else "it ended without a word"
+    stage = next((reason for start, reason in _STAGES if lines[-1].startswith(start)), None)
+    return f"{stage or 'the level is damaged'} (correct it in {name}; the engine ended after saying {lines[-1]!r})"

@@ -89,7 +89,7 @@ def _things(terrain: Terrain, free_rooms: list[Cell], size: _Size, dice: Dice) -
     prize_rooms, free_rooms = free_rooms[: len(_PRIZES)], dice.shuffled(free_rooms[len(_PRIZES) :])
     starts, free_rooms = free_rooms[: size.num_starts], free_rooms[size.num_starts :]
     weapons = _WEAPONS * size.num_weapon_sets
-    supplies = [dice.choice(_SUPPLIES) for _ in range((len(free_rooms) - len(weapons)) // 2)]
+    supplies = [_SUPPLIES[index % len(_SUPPLIES)] for index in range((len(free_rooms) - len(weapons)) // 2 + 1)]
     things = _starts(terrain, starts, dice)
     for room, items in zip(prize_rooms, _PRIZES, strict=True):
         things += _items(terrain, room, items)

@@ -107,8 +107,10 @@ def test_an_error_in_decorate_is_quoted(tmp_path):
 
 
 def test_a_syntax_error_in_decorate_and_a_broken_level_are_refused(tmp_path):
-    assert "Doom cannot run map01" in _message(_file(tmp_path, _with_lump("DECORATE", b"TROO EF 8", b"TROO EF")))
-    assert "namespace" in _message(_file(tmp_path, _with_lump("TEXTMAP", b"namespace", b"name }")))
+    assert "its DECORATE lump has an error" in _message(
+        _file(tmp_path, _with_lump("DECORATE", b"TROO EF 8", b"TROO EF"))
+    )
+    assert "the level is damaged" in _message(_file(tmp_path, _with_lump("TEXTMAP", b"namespace", b"name }")))
 
 
 def test_an_engine_that_does_not_answer_is_given_up(tmp_path, monkeypatch):

@@ -15,7 +15,12 @@ from sample_factory.envs.doom.scenario.tests.playing import generator, random_st
 from sample_factory.envs.doom.scenario.wad import read_wad
 
 _DIGESTS = {
-    "battle": "ea948e36b355cefd",
+    "battle": "3447eba0a3de807e",
+    "battle2": "97123bff61b0b6dc",
+    "two_colors_easy": "525e64194d9e9ba5",
+    "two_colors_hard": "d652d97e8c9ca850",
+    "duel": "e8a9029e0f5c35e1",
+    "deathmatch": "4656667a28d20164",
 }
 """Of two levels of seed 5. Where one changes, scores from before cannot be compared any more."""
 
