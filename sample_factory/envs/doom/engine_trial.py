@@ -1,4 +1,4 @@
-"""A program that starts one level for a moment: `python -m ...engine_trial ENGINE WAD MAP SECONDS`. Explains nothing.
+"""A program that starts one level for a moment: `...engine_trial ENGINE WAD MAP SECONDS ARGUMENTS`. Explains nothing.
 
 The library crashes the interpreter when the engine cannot start, so this must be a process that nobody needs. Run in a
 folder of its own: the engine obeys files in the current directory, and writes there.
@@ -16,7 +16,7 @@ import vizdoom
 _TICS = 3  # scripts of the level have run
 
 
-def main(engine: str, wad: str, map_name: str, timeout_sec: str) -> None:
+def main(engine: str, wad: str, map_name: str, timeout_sec: str, game_args: str) -> None:
     """Runs the first tics of the level; ends with status 0 if the engine got that far."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash is an answer here
     signal.alarm(int(timeout_sec))  # ends this process in the middle of a call that never returns, and so the engine
@@ -30,6 +30,8 @@ def main(engine: str, wad: str, map_name: str, timeout_sec: str) -> None:
     game.set_window_visible(False)
     game.set_sound_enabled(False)
     game.set_console_enabled(True)  # the engine says on its standard output what it does
+    if game_args:
+        game.add_game_args(game_args)
     game.init()
     game.advance_action(_TICS)
     game.close()

@@ -22,10 +22,11 @@ from typing import Any, NamedTuple
 import vizdoom
 
 from sample_factory.envs.doom.bots import bots_file
+from sample_factory.envs.doom.network import timelimit_min
 from sample_factory.envs.doom.options import DoomOptions
 from sample_factory.envs.doom.scenarios import Scenario, map_name
 from sample_factory.envs.doom.shared_memory import engine_instance, engine_processes
-from sample_factory.envs.doom.specs import DoomSpec, MatchRules
+from sample_factory.envs.doom.specs import DoomSpec
 from sample_factory.envs.doom.watch import WATCH
 
 TICS_PER_SEC = 35
@@ -154,11 +155,6 @@ def timeout_tics(spec: DoomSpec, options: DoomOptions) -> int:
     if spec.match is None:
         return spec.timeout_tics
     return round(60 * TICS_PER_SEC * timelimit_min(spec.match, options))
-
-
-def timelimit_min(match: MatchRules, options: DoomOptions) -> float:
-    """Minutes of a match."""
-    return match.timelimit_min if options.timelimit is None else options.timelimit
 
 
 def _set_rendering(api: vizdoom.DoomGame, setup: GameSetup) -> None:

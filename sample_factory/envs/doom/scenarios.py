@@ -9,6 +9,7 @@ from typing import NamedTuple
 import vizdoom
 
 from sample_factory.envs.doom.freedm import freedm_path
+from sample_factory.envs.doom.network import free_port
 from sample_factory.envs.doom.options import DoomOptions
 from sample_factory.envs.doom.scenario import OWN_SCENARIOS, scenario_wad
 from sample_factory.envs.doom.specs import DoomSpec
@@ -62,14 +63,15 @@ def map_name(index: int) -> str:
 def _of_file(spec: DoomSpec, path: Path, said_by: str) -> Scenario:
     """A user's file, which may be anything."""
     status = _existing(spec, path, said_by).stat()
-    _try_out(path, status.st_mtime_ns, status.st_size)
+    _try_out(path, status.st_mtime_ns, status.st_size, spec.match is not None)
     return Scenario(path.stem, path, b"", 1)
 
 
 @functools.cache
-def _try_out(path: Path, changed_ns: int, size_bytes: int) -> None:
+def _try_out(path: Path, changed_ns: int, size_bytes: int, is_match: bool) -> None:
     """Once in a process, for each version of a file."""
-    check_wad(path, map_name(0))
+    # Levels made for matches may have no place where a single player begins, and the engine ends over it.
+    check_wad(path, map_name(0), game_args=f"-host 1 -port {free_port()} -deathmatch" if is_match else "")
 
 
 def _existing(spec: DoomSpec, path: Path, said_by: str) -> Path:

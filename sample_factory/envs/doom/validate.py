@@ -21,8 +21,11 @@ _ENGINE_TRIAL = "sample_factory.envs.doom.engine_trial"
 _AFTER_MAP_NAME = ("THINGS", "TEXTMAP")  # the first lump of a level, in its two formats
 
 
-def check_wad(path: str | Path, map_name: str, *, timeout_sec: float = 20.0) -> None:
+def check_wad(path: str | Path, map_name: str, *, game_args: str = "", timeout_sec: float = 20.0) -> None:
     """Reads the WAD and starts the level once, in a process that is thrown away (0.3 s).
+
+    Args:
+        game_args: of the engine, for levels that can be played only in a certain way, such as by several players.
 
     Raises:
         ValueError: the level cannot be played; one line says why and what to do.
@@ -34,7 +37,7 @@ def check_wad(path: str | Path, map_name: str, *, timeout_sec: float = 20.0) -> 
         known = f"it has {', '.join(names)}" if names else "it has no map at all"
         raise ValueError(f"{path} has no map {map_name!r}: {known}")
     with tempfile.TemporaryDirectory(prefix="sample_factory_doom_", ignore_cleanup_errors=True) as folder:
-        _try_out(path, map_name, Path(folder), timeout_sec)
+        _try_out(path, map_name, game_args, Path(folder), timeout_sec)
 
 
 def map_names(lumps: Sequence[Lump]) -> list[str]:
@@ -51,9 +54,9 @@ def _map_names(path: Path) -> list[str]:
         raise ValueError(f"{path} is no WAD that Doom can read: {error}; export or download it again") from None
 
 
-def _try_out(path: Path, map_name: str, folder: Path, timeout_sec: float) -> None:
+def _try_out(path: Path, map_name: str, game_args: str, folder: Path, timeout_sec: float) -> None:
     limit_sec = max(1, math.ceil(timeout_sec))
-    command = [sys.executable, "-m", _ENGINE_TRIAL, _launcher(folder), str(path), map_name, str(limit_sec)]
+    command = [sys.executable, "-m", _ENGINE_TRIAL, _launcher(folder), str(path), map_name, str(limit_sec), game_args]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(entry or os.getcwd() for entry in sys.path)}
     with _in_own_session(command, folder, environment) as process:
         try:

@@ -15,7 +15,7 @@ _HOSTED = (
 _WEAPONS = {"Shotgun", "Chaingun", "SuperShotgun", "RocketLauncher", "PlasmaRifle", "Chainsaw", "BFG9000"}
 
 
-@pytest.mark.parametrize(("name", "num_bots"), [("duel", 1), ("deathmatch", 7)])
+@pytest.mark.parametrize(("name", "num_bots"), [("duel_arena", 1), ("deathmatch_arena", 7)])
 def test_a_hosted_game_with_bots_has_frags(tmp_path, name, num_bots):
     with running(tmp_path, name, timeout_tics=0, start_tic=1, game_args=_HOSTED) as api:
         for _ in range(num_bots):

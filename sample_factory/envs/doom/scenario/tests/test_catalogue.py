@@ -19,8 +19,8 @@ _DIGESTS = {
     "battle2": "97123bff61b0b6dc",
     "two_colors_easy": "525e64194d9e9ba5",
     "two_colors_hard": "d652d97e8c9ca850",
-    "duel": "e8a9029e0f5c35e1",
-    "deathmatch": "4656667a28d20164",
+    "duel_arena": "e8a9029e0f5c35e1",
+    "deathmatch_arena": "4656667a28d20164",
 }
 """Of two levels of seed 5. Where one changes, scores from before cannot be compared any more."""
 
