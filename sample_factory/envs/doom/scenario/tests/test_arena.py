@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("vizdoom", reason="needs the vizdoom package")
 
+from sample_factory.envs.doom.network import free_port  # a busy port crashes Python
 from sample_factory.envs.doom.scenario.tests.playing import generator, random_steps, running, variable
 
 _HOSTED = (
@@ -17,7 +18,7 @@ _WEAPONS = {"Shotgun", "Chaingun", "SuperShotgun", "RocketLauncher", "PlasmaRifl
 
 @pytest.mark.parametrize(("name", "num_bots"), [("duel_arena", 1), ("deathmatch_arena", 7)])
 def test_a_hosted_game_with_bots_has_frags(tmp_path, name, num_bots):
-    with running(tmp_path, name, timeout_tics=0, start_tic=1, game_args=_HOSTED) as api:
+    with running(tmp_path, name, timeout_tics=0, start_tic=1, game_args=f"-port {free_port()} {_HOSTED}") as api:
         for _ in range(num_bots):
             api.send_game_command("addbot")
         random_steps(api, 20, generator(0))
