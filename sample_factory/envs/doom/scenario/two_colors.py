@@ -122,7 +122,7 @@ def _level(dice: Dice, num_rooms: int, loops: float, is_easy: bool) -> Level:
 
 def _scripts(grid: Grid, pillars: list[tuple[float, float]], starts_anywhere: bool) -> list[Script]:
     area = Area(grid.xs[-1])
-    hungry = [(Op.SPECIAL_2_DIRECT, Special.DAMAGE, 4, 0)]
+    hungry: list[Instruction] = [(Op.SPECIAL_2_DIRECT, Special.DAMAGE, 4, 0)]
     scripts = [
         Script(_OPEN, _open_code(pillars), Kind.OPEN),
         Script(_HUNGER, every(16, hungry), Kind.ENTER),
@@ -139,8 +139,10 @@ def _open_code(pillars: list[tuple[float, float]]) -> list[Instruction]:
     green, done = Label(), Label()
     return [
         *repeat(_NUM_BALLS, [call(_NEW_BALL), call(_NEW_BALL + 1)], counter=0),
-        *[(Op.RANDOM_DIRECT, 0, 1), (Op.SET_MAP, _GOOD_COLOR)],
-        *[(Op.PUSH_MAP, _GOOD_COLOR), (Op.GO_TO_IF, green)],
+        (Op.RANDOM_DIRECT, 0, 1),
+        (Op.SET_MAP, _GOOD_COLOR),
+        (Op.PUSH_MAP, _GOOD_COLOR),
+        (Op.GO_TO_IF, green),
         *_stand(f"{_COLORS[0]}Pillar", pillars),
         (Op.GO_TO, done),
         green,
