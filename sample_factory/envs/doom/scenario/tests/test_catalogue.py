@@ -16,7 +16,7 @@ from sample_factory.envs.doom.scenario.wad import read_wad
 
 _DIGESTS = {
     "battle": "3447eba0a3de807e",
-    "battle2": "97123bff61b0b6dc",
+    "battle2": "58a0c75d563212dc",
     "two_colors_easy": "525e64194d9e9ba5",
     "two_colors_hard": "d652d97e8c9ca850",
     "duel": "e8a9029e0f5c35e1",
