@@ -60,6 +60,7 @@ class DoomEnv(gym.Env[Any, Any]):
         start = options.start_bot_difficulty
         self._bots = BotDifficulty(START_DIFFICULTY if start is None else start)
         self._game: RunningGame | None = None
+        self.nondeterministic = spec.match is not None  # the clock of a network game is that of the machine
         self.action_space = copy.deepcopy(self._table.space)  # the table is shared, a space has a random state
         self.observation_space = observation_space(spec, options, channels_first)
 

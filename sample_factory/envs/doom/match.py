@@ -34,6 +34,7 @@ class DoomMatch:
     """
 
     is_multiagent = True
+    nondeterministic = True
     metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": ["rgb_array"]}  # noqa: RUF012
 
     def __init__(
