@@ -25,7 +25,8 @@ class EvaluationConfig:
     policy_index: int = 0
     """Which policy of a population."""
     record_to: str | None = None
-    """Folder in which to record every episode, as <experiment>/ep_<number>_r<reward>.mp4, without a window."""
+    """Folder in which to record every episode, as <experiment>/ep_<number>_r<reward>.mp4, without a window; of a Doom
+    game for one player also as .lmp, the game's own recording (sample_factory.envs.doom.doom_play_demo)."""
     continuous_actions_sample: bool = True
     """Continuous actions: sample, or take the mean."""
     eval_deterministic: bool = False

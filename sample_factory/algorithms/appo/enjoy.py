@@ -13,13 +13,13 @@ import numpy as np
 from sample_factory.algorithms.appo.episodes import Episode, EpisodeCounter
 from sample_factory.algorithms.appo.stage import RenderMode, Stage
 from sample_factory.algorithms.appo.trained_policy import TrainedPolicy
-from sample_factory.algorithms.appo.video import EpisodeVideos, VideoFile
 from sample_factory.config.config import Config
 from sample_factory.config.values import namespace
 from sample_factory.envs import registry
 from sample_factory.envs.contract import StepArrays, new_step_arrays
 from sample_factory.envs.observations import zero_rows
 from sample_factory.system.episode_stats import EpisodeStats
+from sample_factory.system.video import EpisodeVideos, VideoFile
 
 _WINDOW = 100
 
@@ -120,7 +120,8 @@ class Watcher:
         for episode in self._counter.take(result, ended):
             self._log.show(episode)
             if self._episodes is not None and episode.row == 0:
-                self._episodes.end_episode(episode.reward)
+                video = self._episodes.end_episode(episode.reward)
+                self._stage.save_demo(video.with_suffix(".lmp"))
 
     def _look(self) -> None:
         self._stage.show()

@@ -5,14 +5,18 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import cv2
 import gymnasium as gym
 import numpy as np
+import vizdoom
 
 from sample_factory.envs.doom.actions import action_table
 from sample_factory.envs.doom.bots import START_DIFFICULTY, BotDifficulty
+from sample_factory.envs.doom.demos import Demo, DemoRecorder, scenario_sha256
 from sample_factory.envs.doom.game import TICS_PER_SEC, GameSetup, RunningGame, start_game, stop_game
 from sample_factory.envs.doom.network import free_port, host_arguments, lineup
 from sample_factory.envs.doom.options import DoomOptions
@@ -60,6 +64,8 @@ class DoomEnv(gym.Env[Any, Any]):
         start = options.start_bot_difficulty
         self._bots = BotDifficulty(START_DIFFICULTY if start is None else start)
         self._game: RunningGame | None = None
+        self._map = 0
+        self._recorder: DemoRecorder | None = None
         self.action_space = copy.deepcopy(self._table.space)  # the table is shared, a space has a random state
         self.observation_space = observation_space(spec, options, channels_first)
         if self._player.reward_shaping is not None:
@@ -69,6 +75,16 @@ class DoomEnv(gym.Env[Any, Any]):
     def instance_id(self) -> str | None:
         """Names the game's shared-memory objects; None while no game runs."""
         return self._game.instance_id if self._game else None
+
+    @property
+    def doom_spec(self) -> DoomSpec:
+        """Rules and rewards."""
+        return self._spec
+
+    @property
+    def doom_options(self) -> DoomOptions:
+        """What the command line can change."""
+        return self._options
 
     def set_reward_shaping(self, reward_shaping: Mapping[str, Any], agent: int) -> None:
         """Pay by another table from now on."""
@@ -104,6 +120,8 @@ class DoomEnv(gym.Env[Any, Any]):
         reward = self._make_action_slowly(buttons) if self._tic_sec else game.make_action(buttons, self.frames_per_step)
         ended = game.is_episode_finished()
         reward = self._player.step(game, reward, ended, out)
+        if self._recorder is not None:
+            self._recorder.add(reward)
         if not ended:
             return reward, False, False, {}
         # A scenario that ends itself (goal reached, monster killed) is neither dead nor out of time: it has no future.
@@ -118,8 +136,42 @@ class DoomEnv(gym.Env[Any, Any]):
     def close(self) -> None:
         """End the game; may be called any number of times, in any state."""
         game, self._game = self._game, None
-        if game is not None:
-            stop_game(game)
+        if game is None:
+            return
+        if self._recorder is not None:
+            if game.api.is_running():
+                # The engine writes its last recording now, or never; and ending one that records waits for ever.
+                game.api.new_episode()
+                self._recorder.deliver()
+            self._recorder.close()
+        stop_game(game)
+
+    def keep_demos(self) -> None:
+        """Record every episode from the next reset on, for `save_demo`; matches are not recorded."""
+        if self._recorder is None and self._spec.match is None:
+            self._recorder = DemoRecorder()
+
+    def save_demo(self, path: Path) -> None:
+        """Save the episode that has just ended as that .lmp file, and what is needed to replay it as a .json file.
+
+        They are there after the next `reset` or `close`.
+        """
+        if self._recorder is not None:
+            self._recorder.save(self._demo(), path)
+
+    def _demo(self) -> Demo:
+        assert self._game is not None and self._recorder is not None
+        return Demo(
+            env=self._spec.name,
+            options=asdict(self._options),
+            frameskip=self.frames_per_step,
+            scenario_sha256=scenario_sha256(self._scenario),
+            map=map_name(self._map),
+            seed=self._game.api.get_seed(),
+            reward_shaping=self._player.reward_shaping,
+            total_reward=self._recorder.total_reward,
+            num_steps=self._recorder.num_steps,
+        )
 
     def _start_episode(self, reseed: bool) -> None:
         # Re-seeding a running engine leaves the random face in the HUD as it is; a crashed one begins no episode.
@@ -128,16 +180,25 @@ class DoomEnv(gym.Env[Any, Any]):
         is_new = self._game is None
         if self._game is None:
             cv2.setNumThreads(0)  # frames are tiny: a thread pool per worker only costs
-            self._game = start_game(
-                self._setup(), seed=self._engine_seed(), map_index=self._draw_map(), game_args=self._game_args()
-            )
+            seed, self._map = self._engine_seed(), self._draw_map()
+            self._game = start_game(self._setup(), seed=seed, map_index=self._map, game_args=self._game_args())
         game = self._game.api
-        if not is_new:
-            if self._scenario.num_maps > 1:
-                game.set_doom_map(map_name(self._draw_map()))
+        if not is_new and self._scenario.num_maps > 1:
+            self._map = self._draw_map()
+            game.set_doom_map(map_name(self._map))
+        if self._recorder is not None:
+            self._record(game, self._recorder, is_new)
+        elif not is_new:
             game.new_episode()
         if self._lineup is not None:
             self._add_bots(self._lineup.num_bots)
+
+    def _record(self, game: vizdoom.DoomGame, recorder: DemoRecorder, is_new: bool) -> None:
+        """Begin an episode that is recorded; the same as if it were not."""
+        if is_new:
+            game.set_seed(game.get_seed())  # the engine has begun its first episode by itself, without recording it
+        game.new_episode(recorder.begin())
+        recorder.deliver()
 
     def _setup(self) -> GameSetup:
         window = self.render_mode == "human"

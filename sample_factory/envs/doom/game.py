@@ -53,6 +53,8 @@ class GameSetup(NamedTuple):
     """Game variables that come with every frame, in this order."""
     window: bool = False
     mode: vizdoom.Mode = vizdoom.Mode.PLAYER
+    resolution: str | None = None
+    """Such as "640x480", for people; None: as the options say."""
 
 
 def start_game(setup: GameSetup, *, seed: int, map_index: int = 0, game_args: str = "") -> RunningGame:
@@ -74,7 +76,7 @@ def start_games(
     init: Callable[[list[vizdoom.DoomGame]], Any],
 ) -> list[RunningGame]:
     """Start several engines; `init` is given all games and initialises them, together if they wait for each other."""
-    if any(setup.window for setup in setups) and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    if any(setup.window for setup in setups) and not has_display():
         raise ValueError("a Doom window needs a display: neither DISPLAY nor WAYLAND_DISPLAY is set")
     # The engine reads its files at the start and is killed before it would write any: the folder can go at once.
     with tempfile.TemporaryDirectory(prefix="sample_factory_doom_", ignore_cleanup_errors=True) as name:
@@ -97,6 +99,11 @@ def start_games(
         with _working_directory(name):
             init(apis)
     return [_running(api) for api in apis]
+
+
+def has_display() -> bool:
+    """Whether a window can be opened."""
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _running(api: vizdoom.DoomGame) -> RunningGame:
@@ -148,9 +155,9 @@ def timelimit_min(match: MatchRules, options: DoomOptions) -> float:
 
 
 def _set_rendering(api: vizdoom.DoomGame, setup: GameSetup) -> None:
-    spec, resolutions = setup.spec, vizdoom.ScreenResolution
-    wide = setup.options.wide_aspect_ratio
-    api.set_screen_resolution(resolutions.RES_256X144 if wide else resolutions.RES_160X120)
+    spec = setup.spec
+    size = setup.resolution or ("256x144" if setup.options.wide_aspect_ratio else "160x120")
+    api.set_screen_resolution(screen_resolution(size))
     api.set_screen_format(vizdoom.ScreenFormat.RGB24)  # height-width-channel: resized straight into stored rows
     api.set_render_hud(spec.hud)
     api.set_render_weapon(spec.weapon)
@@ -160,6 +167,19 @@ def _set_rendering(api: vizdoom.DoomGame, setup: GameSetup) -> None:
     api.set_render_particles(False)
     api.set_window_visible(setup.window)
     api.set_sound_enabled(False)
+
+
+def screen_resolution(size: str) -> vizdoom.ScreenResolution:
+    """The engine's name of a size such as "640x480".
+
+    Raises:
+        ValueError: it cannot draw frames of that size.
+    """
+    names = vizdoom.ScreenResolution.__members__
+    if (name := f"RES_{size.upper()}") not in names:
+        sizes = ", ".join(known.removeprefix("RES_").lower() for known in names)
+        raise ValueError(f"Doom cannot be drawn with {size} pixels; possible are {sizes}")
+    return names[name]
 
 
 def _engine_command(folder: Path) -> str:
