@@ -2,6 +2,8 @@
 
     python -m benchmarks.soak kill --minutes 5 --inference policy_workers     # kills a random component every 5 s
     python -m benchmarks.soak idle --minutes 10                               # watches memory and file descriptors
+    python -m benchmarks.soak kill --minutes 30 --interval 10 --env doom_battle --victims vizdoom rollout \
+        --num_workers 2 --num_envs_per_worker 16                              # kills games and their workers
 
 The last line is the verdict; the exit status is 0 if it held and 1 if not.
 """
@@ -17,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,19 +41,27 @@ _WARM_UP_SEC = 60.0  # allocators and caches fill up first
 # What counts as a slope: per minute, over the second part of the run.
 _MAX_MIB_PER_MIN = 1.0
 _MAX_FDS_PER_MIN = 0.2
+_KILLED_TREE_ALLOWANCE = 5  # the sum of dozens of processes that start anew is noisier than one that stays
 
 
 class Broken(Exception):  # noqa: N818 (a verdict, not an error of this program)
     """The run did not hold; the text says why."""
 
 
-def kill(run: TrainingRun, minutes: float, interval_sec: float, generator: random.Random) -> str:
+def kill(
+    run: TrainingRun, minutes: float, interval_sec: float, generator: random.Random, victims: Sequence[str] = COMPONENTS
+) -> str:
     """Kill a random component again and again.
 
+    Args:
+        victims: beginnings of names of processes; one of each in turn.
+
     Raises:
-        Broken: frames stopped growing, or the run ended.
+        Broken: frames stopped growing, the run ended, or the memory of all its processes together grew.
     """
     killed: Counter[str] = Counter()
+    memory: list[tuple[float, float]] = []  # minutes and MiB
+    begin = time.monotonic()
     end = time.monotonic() + minutes * 60
     frames, frames_at = run.frames, time.monotonic()
     next_kill = time.monotonic()
@@ -66,9 +77,10 @@ def kill(run: TrainingRun, minutes: float, interval_sec: float, generator: rando
         if time.monotonic() >= next_kill:
             next_kill += interval_sec
             # All kinds in turn, in a random order each time.
-            kinds = kinds or generator.sample(COMPONENTS, len(COMPONENTS))
+            kinds = kinds or generator.sample(victims, len(victims))
             while not (candidates := run.components(kinds.pop())):
-                kinds = kinds or generator.sample(COMPONENTS, len(COMPONENTS))
+                kinds = kinds or generator.sample(victims, len(victims))
+            memory.append(((time.monotonic() - begin) / 60, _memory_mib(run)))
             for victim in generator.sample(candidates, 1):
                 with contextlib.suppress(psutil.Error):
                     killed[name_of(victim)] += 1
@@ -79,7 +91,25 @@ def kill(run: TrainingRun, minutes: float, interval_sec: float, generator: rando
         if time.monotonic() > deadline or run.process.poll() is not None:
             raise Broken(f"no new frames within {_NO_FRAMES_SEC:.0f} s of the last kill")
         time.sleep(0.2)
-    return f"{killed.total()} kills ({', '.join(f'{name} {count}' for name, count in sorted(killed.items()))})"
+    slope = _memory_slope(memory)
+    if slope > _MAX_MIB_PER_MIN * _KILLED_TREE_ALLOWANCE:
+        raise Broken(f"memory grew by {slope:.2f} MiB/min")
+    kills = ", ".join(f"{name} {count}" for name, count in sorted(killed.items()))
+    return f"{killed.total()} kills ({kills}), memory of all processes {slope:+.2f} MiB/min"
+
+
+def _memory_mib(run: TrainingRun) -> float:
+    total = 0.0
+    for process in [psutil.Process(run.process.pid), *run.descendants()]:
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_info().rss / 2**20
+    return total
+
+
+def _memory_slope(memory: Sequence[tuple[float, float]]) -> float:
+    """MiB per minute in the second half, when caches are full; 0 if there is too little to say."""
+    settled = np.array(memory[len(memory) // 2 :])
+    return float(np.polyfit(settled[:, 0], settled[:, 1], 1)[0]) if len(settled) >= 20 else 0.0
 
 
 def watch(run: TrainingRun, minutes: float) -> str:
@@ -154,6 +184,7 @@ def main() -> int:
     parser.add_argument("what", choices=("kill", "idle"))
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--interval", type=float, default=5.0, help="seconds between kills")
+    parser.add_argument("--victims", nargs="+", default=COMPONENTS, help="beginnings of names of processes to kill")
     parser.add_argument("--env", default="gym_CartPole-v1")
     parser.add_argument("--inference", choices=("inline", "policy_workers"), default="inline")
     parser.add_argument("--seed", type=int, default=None, help="of the choice of victims")
@@ -168,7 +199,9 @@ def main() -> int:
         try:
             run.wait_for_frames(1, _START_SEC)
             if arguments.what == "kill":
-                found = kill(run, arguments.minutes, arguments.interval, random.Random(arguments.seed))
+                found = kill(
+                    run, arguments.minutes, arguments.interval, random.Random(arguments.seed), arguments.victims
+                )
             else:
                 found = watch(run, arguments.minutes)
             frames = run.frames

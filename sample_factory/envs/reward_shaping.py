@@ -2,7 +2,8 @@
 
 An environment takes part by having, itself or in something that it wraps,
 
-- `reward_shaping`: a nested dictionary with numbers at its ends, the values that it begins with, and
+- `reward_shaping`: a nested dictionary with numbers at its ends, the values that it begins with (None: it has none,
+  and takes no part), and
 - `set_reward_shaping(reward_shaping, agent)`: called between two steps with a dictionary of the same keys, all of them;
   `agent` is the number of the agent, or the row of a native batch.
 """
@@ -85,9 +86,13 @@ def unflatten(flat: Mapping[Path, float]) -> dict[str, Any]:
 
 
 def _shaped(env: Any) -> Any | None:
-    while env is not None and not hasattr(env, "set_reward_shaping"):
+    while env is not None and not _takes_part(env):
         env = getattr(env, "env", None)
     return env
+
+
+def _takes_part(env: Any) -> bool:
+    return hasattr(env, "set_reward_shaping") and getattr(env, "reward_shaping", {}) is not None
 
 
 def _num_agents(env: Any) -> int:

@@ -130,13 +130,11 @@ def kl(layout: ActionLayout, p_params: Tensor, q_params: Tensor, mask: Tensor | 
 def symmetric_kl_to_uniform(layout: ActionLayout, params: Tensor, mask: Tensor | None = None) -> Tensor:
     """(KL(p || u) + KL(u || p)) / 2 in nats [...], u uniform over the allowed categories.
 
-    Raises:
-        ValueError: a part is continuous, where no uniform distribution exists.
+    All parts must be categorical: on an unbounded continuous space there is no uniform distribution.
     """
     terms = []
     for part, part_params, part_mask in _split(layout, params, mask):
-        if part.kind != "categorical":
-            raise ValueError(f"exploration_loss=symmetric_kl needs categorical actions, not {part.space}; use entropy")
+        assert part.kind == "categorical"
         log_probs = _log_softmax(part_params, part_mask)
         allowed = torch.ones_like(log_probs) if part_mask is None else (part_mask != 0).to(log_probs.dtype)
         # A row in which nothing is allowed counts as one in which everything is.

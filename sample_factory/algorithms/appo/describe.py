@@ -13,6 +13,7 @@ from typing import Literal
 
 from sample_factory.algorithms.appo.plan import Machine
 from sample_factory.config.config import Config
+from sample_factory.config.learning import LearningConfig
 from sample_factory.config.values import namespace
 from sample_factory.envs.reward_shaping import RewardShaping
 from sample_factory.models import extensions
@@ -47,6 +48,7 @@ def describe_env(config: Config) -> RunFacts:
     from sample_factory.envs.validate import describe
 
     env = describe(config.run.env, namespace(config))
+    check_exploration(config.learning, env.actions)
     has_images = any(key.kind == "image" for key in env.keys.values())
     device = find_device(config.run.device)
     return RunFacts(
@@ -57,6 +59,20 @@ def describe_env(config: Config) -> RunFacts:
         worth_bfloat16=has_images or config.model.hidden_size >= _LARGE_HIDDEN_SIZE,
         reward_shaping=env.reward_shaping,
     )
+
+
+def check_exploration(learning: LearningConfig, actions: ActionLayout) -> None:
+    """Whether the exploration loss can be computed for these actions.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    continuous = [part.space for part in actions.parts if part.kind != "categorical"]
+    if continuous and learning.exploration_loss == "symmetric_kl" and learning.exploration_loss_coeff:
+        raise ValueError(
+            f"--exploration_loss=symmetric_kl needs discrete actions, and the environment has {continuous[0]}; "
+            "use --exploration_loss=entropy"
+        )
 
 
 def find_device(wanted: str) -> Literal["cpu", "cuda"]:

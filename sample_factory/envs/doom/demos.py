@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import vizdoom
+
 from sample_factory.envs.doom.scenarios import Scenario
 
 
@@ -87,6 +89,11 @@ class DemoRecorder:
         self.total_reward, self.num_steps = 0.0, 0
         return str(self._file())
 
+    def restart(self, game: vizdoom.DoomGame) -> None:
+        """Record the same episode that an engine has begun, as they all do when they start."""
+        game.set_seed(game.get_seed())
+        game.new_episode(self.begin())
+
     # hot path
     def add(self, reward: float) -> None:
         """A step was taken."""
@@ -108,8 +115,14 @@ class DemoRecorder:
             demo.write(lmp.with_suffix(".json"))
             shutil.move(source, lmp)
 
-    def close(self) -> None:
-        """Remove what nobody wanted; there may be further episodes all the same."""
+    def finish(self, game: vizdoom.DoomGame) -> None:
+        """The engine is about to be ended: it writes its last recording now, or never.
+
+        Ending one that records waits for ever.
+        """
+        if game.is_running():
+            game.new_episode()
+            self.deliver()
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None

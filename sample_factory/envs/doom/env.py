@@ -12,7 +12,6 @@ from typing import Any
 import cv2
 import gymnasium as gym
 import numpy as np
-import vizdoom
 
 from sample_factory.envs.doom.actions import action_table
 from sample_factory.envs.doom.bots import START_DIFFICULTY, BotDifficulty
@@ -68,8 +67,6 @@ class DoomEnv(gym.Env[Any, Any]):
         self._recorder: DemoRecorder | None = None
         self.action_space = copy.deepcopy(self._table.space)  # the table is shared, a space has a random state
         self.observation_space = observation_space(spec, options, channels_first)
-        if self._player.reward_shaping is not None:
-            self.reward_shaping = self._player.reward_shaping
 
     @property
     def instance_id(self) -> str | None:
@@ -86,10 +83,14 @@ class DoomEnv(gym.Env[Any, Any]):
         """What the command line can change."""
         return self._options
 
+    @property
+    def reward_shaping(self) -> dict[str, Any] | None:
+        """The table of extra rewards; None if there are none."""
+        return self._player.reward_shaping
+
     def set_reward_shaping(self, reward_shaping: Mapping[str, Any], agent: int) -> None:
         """Pay by another table from now on."""
         self._player.set_reward_shaping(reward_shaping)
-        self.reward_shaping = dict(reward_shaping)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode; the same episodes follow the same seed. Each seed starts a new engine (0.15 s)."""
@@ -106,15 +107,16 @@ class DoomEnv(gym.Env[Any, Any]):
     def reset_into(self, seed: int | None, out: Mapping[str, np.ndarray]) -> dict[str, Any]:
         """`reset`, writing the frame into `out["obs"]`, a C-contiguous uint8 array [height, width, 3]."""
         super().reset(seed=seed)
-        self._start_episode(reseed=seed is not None)
-        assert self._game is not None
-        self._player.start(self._game.api, out)
+        game = self._start_episode(reseed=seed is not None)
+        self._player.start(game.api, out)
+        game.calls += 1
         return {}
 
     # hot path
     def step_into(self, action: Any, out: Mapping[str, np.ndarray]) -> tuple[float, bool, bool, dict[str, Any]]:
         """`step`, writing the frame like `reset_into`. `info` is empty but at an episode's end."""
         assert self._game is not None, "reset the environment first"
+        self._game.calls += 1
         game = self._game.api
         buttons = self._table.row(action)
         reward = self._make_action_slowly(buttons) if self._tic_sec else game.make_action(buttons, self.frames_per_step)
@@ -122,6 +124,7 @@ class DoomEnv(gym.Env[Any, Any]):
         reward = self._player.step(game, reward, ended, out)
         if self._recorder is not None:
             self._recorder.add(reward)
+        self._game.calls += 1
         if not ended:
             return reward, False, False, {}
         # A scenario that ends itself (goal reached, monster killed) is neither dead nor out of time: it has no future.
@@ -139,11 +142,9 @@ class DoomEnv(gym.Env[Any, Any]):
         if game is None:
             return
         if self._recorder is not None:
-            if game.api.is_running():
-                # The engine writes its last recording now, or never; and ending one that records waits for ever.
-                game.api.new_episode()
-                self._recorder.deliver()
-            self._recorder.close()
+            game.calls += 1
+            self._recorder.finish(game.api)
+            game.calls += 1
         stop_game(game)
 
     def keep_demos(self) -> None:
@@ -173,32 +174,30 @@ class DoomEnv(gym.Env[Any, Any]):
             num_steps=self._recorder.num_steps,
         )
 
-    def _start_episode(self, reseed: bool) -> None:
+    def _start_episode(self, reseed: bool) -> RunningGame:
+        """Leaves the game within a call: its first frame has still to be read."""
         # Re-seeding a running engine leaves the random face in the HUD as it is; a crashed one begins no episode.
         if reseed or (self._game is not None and not self._game.api.is_running()):
             self.close()
-        is_new = self._game is None
-        if self._game is None:
+        game = self._game
+        if game is None:
             cv2.setNumThreads(0)  # frames are tiny: a thread pool per worker only costs
             seed, self._map = self._engine_seed(), self._draw_map()
-            self._game = start_game(self._setup(), seed=seed, map_index=self._map, game_args=self._game_args())
-        game = self._game.api
-        if not is_new and self._scenario.num_maps > 1:
-            self._map = self._draw_map()
-            game.set_doom_map(map_name(self._map))
+            game = self._game = start_game(self._setup(), seed=seed, map_index=self._map, game_args=self._game_args())
+            game.calls += 1
+            if self._recorder is not None:
+                self._recorder.restart(game.api)
+        else:
+            game.calls += 1
+            if self._scenario.num_maps > 1:
+                self._map = self._draw_map()
+                game.api.set_doom_map(map_name(self._map))
+            game.api.new_episode("" if self._recorder is None else self._recorder.begin())
         if self._recorder is not None:
-            self._record(game, self._recorder, is_new)
-        elif not is_new:
-            game.new_episode()
+            self._recorder.deliver()
         if self._lineup is not None:
-            self._add_bots(self._lineup.num_bots)
-
-    def _record(self, game: vizdoom.DoomGame, recorder: DemoRecorder, is_new: bool) -> None:
-        """Begin an episode that is recorded; the same as if it were not."""
-        if is_new:
-            game.set_seed(game.get_seed())  # the engine has begun its first episode by itself, without recording it
-        game.new_episode(recorder.begin())
-        recorder.deliver()
+            self._add_bots(game, self._lineup.num_bots)
+        return game
 
     def _setup(self) -> GameSetup:
         window = self.render_mode == "human"
@@ -212,12 +211,10 @@ class DoomEnv(gym.Env[Any, Any]):
         assert self._lineup.num_engines == 1, "several engines are a DoomMatch"
         return host_arguments(match, self._options, 1, free_port())
 
-    def _add_bots(self, count: int) -> None:
-        assert self._game is not None
-        game = self._game.api
-        game.send_game_command("removebots")
+    def _add_bots(self, game: RunningGame, count: int) -> None:
+        game.api.send_game_command("removebots")
         for name in self._bots.draw(count, self.np_random):
-            game.send_game_command(f"addbot {name}")
+            game.api.send_game_command(f"addbot {name}")
 
     def _draw_map(self) -> int:
         return int(self.np_random.integers(self._scenario.num_maps)) if self._scenario.num_maps > 1 else 0

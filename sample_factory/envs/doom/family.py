@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium as gym
 
+from sample_factory.envs.doom.actions import Delta
 from sample_factory.envs.doom.options import DoomOptions
 from sample_factory.envs.doom.shared_memory import sweep_unused
 from sample_factory.envs.doom.specs import SPECS, DoomSpec, doom_spec
@@ -30,6 +31,13 @@ DEFAULTS: Mapping[str, Any] = {
     "exploration_loss": "symmetric_kl",
     "exploration_loss_coeff": 0.001,
 }
+
+
+def defaults_for(full_env_name: str) -> Mapping[str, Any]:
+    """The family's defaults, with another exploration loss where not all actions are discrete."""
+    spec = SPECS.get(full_env_name)
+    is_discrete = spec is None or not any(isinstance(component, Delta) for component in spec.actions)
+    return DEFAULTS if is_discrete else {**DEFAULTS, "exploration_loss": "entropy"}
 
 
 def make(
@@ -71,6 +79,7 @@ FAMILY = EnvFamily(
     make=make,
     options=DoomOptions,
     defaults=DEFAULTS,
+    defaults_for=defaults_for,
     extra="vizdoom",
     names=lambda: sorted(SPECS),
     cleanup=sweep_unused,

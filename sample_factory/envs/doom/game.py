@@ -22,16 +22,18 @@ from typing import Any, NamedTuple
 import vizdoom
 
 from sample_factory.envs.doom.bots import bots_file
+from sample_factory.envs.doom.network import timelimit_min
 from sample_factory.envs.doom.options import DoomOptions
 from sample_factory.envs.doom.scenarios import Scenario, map_name
 from sample_factory.envs.doom.shared_memory import engine_instance, engine_processes
-from sample_factory.envs.doom.specs import DoomSpec, MatchRules
+from sample_factory.envs.doom.specs import DoomSpec
+from sample_factory.envs.doom.watch import WATCH
 
 TICS_PER_SEC = 35
 _PACKAGE = Path(vizdoom.__file__).parent
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class RunningGame:
     """A game and the process that runs it."""
 
@@ -40,6 +42,19 @@ class RunningGame:
     """Names the game's shared-memory objects."""
     engine_pid: int | None
     """None where processes cannot be listed."""
+    calls: int = 0
+    """See `WatchedGame`."""
+
+    def engine_is_running(self) -> bool:
+        """Whether the process of the engine is there; also where that cannot be known."""
+        # The process may have ended and its number gone to another one.
+        return self.engine_pid is None or engine_instance(self.engine_pid) == self.instance_id
+
+    def kill_engine(self) -> None:
+        """End the engine at once, if it is there."""
+        if self.engine_pid is not None and self.engine_is_running():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.engine_pid, signal.SIGKILL)
 
 
 class GameSetup(NamedTuple):
@@ -62,9 +77,11 @@ def start_game(setup: GameSetup, *, seed: int, map_index: int = 0, game_args: st
 
     Changes the current directory for the time of the call.
     """
-    return start_games(
+    (game,) = start_games(
         [setup], seeds=[seed], map_index=map_index, game_args=[game_args], init=lambda apis: apis[0].init()
-    )[0]
+    )
+    WATCH.add(game)
+    return game
 
 
 def start_games(
@@ -117,10 +134,8 @@ def stop_game(game: RunningGame) -> None:
     Kills first: `close` waits for ever (with the interpreter locked) for an engine that does not answer, but returns at
     once when there is none.
     """
-    # The process may have ended and its number gone to another one: look before shooting.
-    if game.engine_pid is not None and engine_instance(game.engine_pid) == game.instance_id:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(game.engine_pid, signal.SIGKILL)
+    WATCH.remove(game)
+    game.kill_engine()
     game.api.close()
 
 
@@ -147,11 +162,6 @@ def timeout_tics(spec: DoomSpec, options: DoomOptions) -> int:
     if spec.match is None:
         return spec.timeout_tics
     return round(60 * TICS_PER_SEC * timelimit_min(spec.match, options))
-
-
-def timelimit_min(match: MatchRules, options: DoomOptions) -> float:
-    """Minutes of a match."""
-    return match.timelimit_min if options.timelimit is None else options.timelimit
 
 
 def _set_rendering(api: vizdoom.DoomGame, setup: GameSetup) -> None:

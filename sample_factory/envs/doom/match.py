@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import os
-import signal
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -71,8 +68,11 @@ class DoomMatch:
         self._ended = False
         self.action_space = copy.deepcopy(self._table.space)
         self.observation_space = observation_space(spec, options, channels_first)
-        if self._players[0].reward_shaping is not None:
-            self.reward_shaping = self._players[0].reward_shaping
+
+    @property
+    def reward_shaping(self) -> dict[str, Any] | None:
+        """The table of extra rewards of the first agent; None if there are none."""
+        return self._players[0].reward_shaping
 
     def set_reward_shaping(self, reward_shaping: Mapping[str, Any], agent: int) -> None:
         """Pay one agent by another table from now on."""
@@ -125,9 +125,7 @@ class DoomMatch:
         games, self._games = self._games, []
         together, self._together = self._together, None
         for game in games:  # all at once: one that is left waits for the others
-            if game.engine_pid is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(game.engine_pid, signal.SIGKILL)
+            game.kill_engine()
         for game in games:
             stop_game(game)
         if together is not None:

@@ -53,21 +53,23 @@ class Measurements:
     """
 
     def __init__(self, variables: Sequence[str]) -> None:
-        here = [i for i, entry in enumerate(_ENTRIES) if entry.variable in variables]
-        self._columns = np.array(here, np.intp)
-        self._sources = np.array([list(variables).index(_ENTRIES[i].variable) for i in here], np.intp)
-        self._scales = np.array([_ENTRIES[i].scale for i in here])
-        self._lows = np.array([_ENTRIES[i].low for i in here])
-        self._highs = np.array([_ENTRIES[i].high for i in here])
-        self._row = np.array([entry.absent for entry in _ENTRIES], np.float32)
-        self._values = np.zeros(len(here))
+        names = list(variables)
+        # What is absent is read from a place behind the variables, where there is a 1.
+        self._sources = np.array(
+            [names.index(entry.variable) if entry.variable in names else len(names) for entry in _ENTRIES], np.intp
+        )
+        is_here = self._sources < len(names)
+        self._scales = np.where(is_here, [entry.scale for entry in _ENTRIES], [entry.absent for entry in _ENTRIES])
+        self._lows = np.array([entry.low for entry in _ENTRIES], np.float32)
+        self._highs = np.array([entry.high for entry in _ENTRIES], np.float32)
+        self._variables = np.ones(len(names) + 1)
+        self._row = np.zeros(len(_ENTRIES))
 
     # hot path
     def write(self, variables: np.ndarray, row: np.ndarray) -> None:
         """Write what these variables mean into `row`, float32 [23]; numbers out of bounds are cut."""
-        values = np.take(variables, self._sources, out=self._values)
-        values *= self._scales
-        np.maximum(values, self._lows, out=values)
-        np.minimum(values, self._highs, out=values)
-        self._row[self._columns] = values
-        row[:] = self._row
+        self._variables[:-1] = variables
+        self._variables.take(self._sources, out=self._row, mode="clip")  # the other modes copy once more
+        np.multiply(self._row, self._scales, out=row, casting="same_kind")
+        np.maximum(row, self._lows, out=row)
+        np.minimum(row, self._highs, out=row)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
-from sample_factory.envs.doom.game import timelimit_min
 from sample_factory.envs.doom.options import DoomOptions
 from sample_factory.envs.doom.specs import MAX_PLAYERS, DoomSpec, MatchRules
 
@@ -57,6 +56,11 @@ def lineup(spec: DoomSpec, match: MatchRules, options: DoomOptions) -> Lineup:
             f"a match needs 2 to {MAX_PLAYERS}"
         )
     return found
+
+
+def timelimit_min(match: MatchRules, options: DoomOptions) -> float:
+    """Minutes of a match."""
+    return match.timelimit_min if options.timelimit is None else options.timelimit
 
 
 def host_arguments(match: MatchRules, options: DoomOptions, num_engines: int, port: int) -> str:

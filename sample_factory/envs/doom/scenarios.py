@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import NamedTuple
 
 import vizdoom
 
+from sample_factory.envs.doom.freedm import freedm_path
+from sample_factory.envs.doom.network import free_port
 from sample_factory.envs.doom.options import DoomOptions
 from sample_factory.envs.doom.scenario import OWN_SCENARIOS, scenario_wad
 from sample_factory.envs.doom.specs import DoomSpec
+from sample_factory.envs.doom.validate import check_wad
 
 _PACKAGE = Path(vizdoom.__file__).parent
 
@@ -39,18 +43,35 @@ def find_scenario(spec: DoomSpec, options: DoomOptions) -> Scenario:
     """
     if spec.original and options.doom_scenarios_dir is not None:
         path = Path(options.doom_scenarios_dir).expanduser().resolve() / f"{spec.original}.wad"
-        return Scenario(spec.original, _existing(spec, path, "--doom_scenarios_dir"), b"", 1)
+        return _of_file(spec, path, "--doom_scenarios_dir")
+    if spec.original == "freedm" and (freedm := freedm_path()) is not None:
+        return _of_file(spec, freedm, "the system")
     if spec.scenario in OWN_SCENARIOS:
         content = scenario_wad(spec.scenario, options.doom_map_seed, options.doom_num_maps)
         return Scenario(spec.scenario, None, content, options.doom_num_maps)
-    is_file = spec.scenario.endswith(".wad")
-    path = Path(spec.scenario).expanduser().resolve() if is_file else _PACKAGE / "scenarios" / f"{spec.scenario}.wad"
-    return Scenario(path.stem, _existing(spec, path, "its specification"), b"", 1)
+    if spec.scenario.endswith(".wad"):
+        return _of_file(spec, Path(spec.scenario).expanduser().resolve(), "its specification")
+    shipped = _PACKAGE / "scenarios" / f"{spec.scenario}.wad"
+    return Scenario(spec.scenario, _existing(spec, shipped, "its specification"), b"", 1)
 
 
 def map_name(index: int) -> str:
     """Name of the map of that number, from 0."""
     return f"map{index + 1:02d}"
+
+
+def _of_file(spec: DoomSpec, path: Path, said_by: str) -> Scenario:
+    """A user's file, which may be anything."""
+    status = _existing(spec, path, said_by).stat()
+    _try_out(path, status.st_mtime_ns, status.st_size, spec.match is not None)
+    return Scenario(path.stem, path, b"", 1)
+
+
+@functools.cache
+def _try_out(path: Path, changed_ns: int, size_bytes: int, is_match: bool) -> None:
+    """Once in a process, for each version of a file."""
+    # Levels made for matches may have no place where a single player begins, and the engine ends over it.
+    check_wad(path, map_name(0), game_args=f"-host 1 -port {free_port()} -deathmatch" if is_match else "")
 
 
 def _existing(spec: DoomSpec, path: Path, said_by: str) -> Path:

@@ -62,34 +62,42 @@ class VariableReward:
         changes: Mapping[str, Mapping[str, float]] = table["delta"]
         paid = [name for name in names if name in changes]
         self._columns = np.array([names.index(name) for name in paid], np.intp)
-        self._caps = np.array([_LARGEST_STEP.get(name, np.inf) for name in paid])
-        self._gain = np.array([changes[name]["gain"] for name in paid])
-        self._loss = np.array([changes[name]["loss"] for name in paid])
+        self._largest = np.array([_LARGEST_STEP.get(name, np.inf) for name in paid])
+        gain = np.array([changes[name]["gain"] for name in paid])
+        loss = np.array([changes[name]["loss"] for name in paid])
+        # gain * c for a change c > 0 and loss * |c| for c < 0 are even * |c| + odd * c.
+        self._even, self._odd = (gain + loss) / 2, (gain - loss) / 2
         self._weapon, self._ammo = names.index("SELECTED_WEAPON"), names.index("SELECTED_WEAPON_AMMO")
         self._dead = names.index("DEAD") if "DEAD" in names else None
+        self._was_dead = False
         self._holding = {
             int(name.removeprefix("SELECTED_WEAPON")): value for name, value in table["selected_weapon"].items()
         }
-        self._before = np.zeros(len(names))
+        self._before = np.zeros(len(paid))
         self._held, self._held_steps = -1.0, 0
 
     def start(self, variables: np.ndarray) -> None:
         """An episode begins with these game variables."""
-        self._before[:] = variables
+        self._before = variables[self._columns]
+        self._was_dead = False
         self._held, self._held_steps = -1.0, 0
 
     # hot path
     def step(self, variables: np.ndarray) -> float:
         """The extra reward of a step that ended with these."""
-        before, dead = self._before, self._dead
-        came_back = dead is not None and before[dead] > 0 and variables[dead] == 0
-        change = (variables - before)[self._columns]
-        before[:] = variables
-        bonus = self._weapon_bonus(variables[self._weapon], variables[self._ammo])
-        if came_back:
-            return 0.0
-        size = np.minimum(np.abs(change), self._caps)
-        return bonus + float(size @ np.where(change > 0, self._gain, self._loss))
+        now = variables[self._columns]
+        change = now - self._before
+        self._before = now
+        bonus = self._weapon_bonus(variables.item(self._weapon), variables.item(self._ammo))
+        if self._dead is not None:
+            is_dead = variables.item(self._dead) > 0
+            came_back, self._was_dead = self._was_dead and not is_dead, is_dead
+            if came_back:
+                return 0.0
+        if not change.any():
+            return bonus
+        size = np.minimum(np.abs(change), self._largest)
+        return bonus + float(size @ self._even + np.copysign(size, change) @ self._odd)
 
     def _weapon_bonus(self, weapon: float, ammo: float) -> float:
         is_held = weapon == self._held and ammo > 0

@@ -220,9 +220,9 @@ _SPECS = (
     DoomSpec(
         "doom_benchmark", "battle", _FLAT_WITH_SPEED, start_tic=14, skill=2, hud=True, crosshair=True, original="battle"
     ),
-    _match("doom_duel_bots", "duel", match_actions(True), MatchRules(1, 1, respawn_delay_sec=2), "ssl2"),
+    _match("doom_duel_bots", "duel_arena", match_actions(True), MatchRules(1, 1, respawn_delay_sec=2), "ssl2"),
     _match("doom_deathmatch_bots", "deathmatch_arena", match_actions(False), MatchRules(1, 7), "dwango5"),
-    _match("doom_duel", "duel", match_actions(True), MatchRules(2, 0, respawn_delay_sec=2), "ssl2"),
+    _match("doom_duel", "duel_arena", match_actions(True), MatchRules(2, 0, respawn_delay_sec=2), "ssl2"),
     _match(
         "doom_deathmatch_full", "deathmatch_arena", match_actions(True), MatchRules(4, 4, respawn_delay_sec=2), "freedm"
     ),

@@ -48,17 +48,17 @@ class VariableArray:
         self.names = tuple(names)
         self.values = np.zeros(len(self.names))
         self._is_counter = np.array([name in _COUNTERS for name in self.names], np.bool_)
-        self._start = np.zeros(len(self.names))
+        self._start: np.ndarray | None = None  # None where nothing counts
 
     def start(self, raw: np.ndarray) -> None:
-        """An episode begins with these values of the engine."""
-        np.multiply(raw, self._is_counter, out=self._start)
+        """An episode begins with these values of the engine, float64; they are kept, not copied."""
+        self._start = raw * self._is_counter if self._is_counter.any() else None
         self.update(raw)
 
     # hot path
     def update(self, raw: np.ndarray) -> None:
         """A step ended with these values of the engine."""
-        np.subtract(raw, self._start, out=self.values)
+        self.values = raw if self._start is None else raw - self._start
 
     def index(self, name: str) -> int | None:
         """Where a variable is; None if the environment does not look at it."""

@@ -214,12 +214,6 @@ def test_symmetric_kl_under_a_mask_is_that_of_the_allowed_categories_alone() -> 
     torch.testing.assert_close(d.symmetric_kl_to_uniform(DISCRETE, params, mask), alone)
 
 
-def test_symmetric_kl_refuses_continuous_actions_and_names_the_flag() -> None:
-    layout = action_layout(SPACES["mix"])
-    with pytest.raises(ValueError, match="exploration_loss=symmetric_kl"):
-        d.symmetric_kl_to_uniform(layout, random_params(layout))
-
-
 def test_stddev_is_bounded() -> None:
     layout = action_layout(gym.spaces.Box(-1, 1, (1,), np.float32))
     narrow, wide = torch.tensor([[0.0, -100.0]]), torch.tensor([[0.0, 100.0]])

@@ -190,10 +190,10 @@ def test_doom_is_filmed_frame_by_frame(doom):
 def test_recorded_doom_episodes_can_be_replayed_by_the_game(doom, tmp_path, capsys):
     from sample_factory.envs.doom import doom_play_demo
 
-    assert main([*doom, f"--record_to={tmp_path}", "--max_num_episodes=2", "--seed=1"]) == 0
+    assert main([*doom, f"--record_to={tmp_path}", "--max_num_episodes=1", "--seed=1"]) == 0
     rewards = [line.split("reward ")[1].split(",")[0] for line in _rewards(capsys.readouterr().out)]
     demos = sorted((tmp_path / "doom_basic").glob("*.lmp"))
-    assert [path.with_suffix(".mp4").exists() for path in demos] == [True, True]
+    assert [path.with_suffix(".mp4").exists() for path in demos] == [True]
     for path, reward in zip(demos, rewards, strict=True):
         assert doom_play_demo.main([f"--demo_path={path}"]) == 0
         assert f"reward {reward}" in capsys.readouterr().out

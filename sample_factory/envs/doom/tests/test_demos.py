@@ -79,7 +79,7 @@ def test_matches_are_not_recorded(tmp_path):
 
 
 def test_a_video_of_a_replay_has_a_frame_for_every_tic_in_any_size(tmp_path, capsys):
-    _play("doom_basic", tmp_path, num_episodes=1)
+    _play("doom_basic", tmp_path, num_episodes=1, seed=7)
     demo, video = tmp_path / "0.lmp", tmp_path / "new" / "0.mp4"
     assert main(["--env=doom_basic", f"--demo_path={demo}", f"--video={video}", "--resolution=320x240"]) == 0
     frames = read_mp4(video, 640, 480)  # small frames are enlarged
@@ -89,7 +89,7 @@ def test_a_video_of_a_replay_has_a_frame_for_every_tic_in_any_size(tmp_path, cap
 
 
 def test_another_return_than_the_recorded_one_is_a_failure(tmp_path, capsys):
-    _play("doom_basic", tmp_path, num_episodes=1)
+    _play("doom_basic", tmp_path, num_episodes=1, seed=7)
     path = tmp_path / "0.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"total_reward": 123.0}))
     assert main([f"--demo_path={tmp_path / '0.lmp'}"]) == 1
@@ -97,7 +97,7 @@ def test_another_return_than_the_recorded_one_is_a_failure(tmp_path, capsys):
 
 
 def test_mistakes_are_one_line(tmp_path, capsys):
-    _play("doom_basic", tmp_path, num_episodes=1)
+    _play("doom_basic", tmp_path, num_episodes=1, seed=7)
     lmp = tmp_path / "0.lmp"
     for arguments, message in (
         ([f"--demo_path={tmp_path / 'no.lmp'}"], "there is no demo"),
@@ -118,7 +118,7 @@ def test_mistakes_are_one_line(tmp_path, capsys):
 
 
 def test_a_demo_alone_is_played_with_the_rules_of_the_environment_that_is_named(tmp_path, capsys):
-    (total,) = _play("doom_basic", tmp_path, num_episodes=1)
+    (total,) = _play("doom_basic", tmp_path, num_episodes=1, seed=7)
     (tmp_path / "0.json").unlink()
     assert main([f"--demo_path={tmp_path / '0.lmp'}", "--env=doom_basic"]) == 0
     assert f"reward {total:.3f}" in (said := capsys.readouterr().out) and "no .json file" in said

@@ -1,10 +1,12 @@
 """What the command line can ask of the Doom family, without starting a game."""
 
 import pickle
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,26 +16,44 @@ import pytest
 
 from sample_factory.envs.doom.actions import flat
 from sample_factory.envs.doom.family import FAMILY, make_doom_env, register_doom_env
+from sample_factory.envs.doom.measurements import measurements_space
 from sample_factory.envs.doom.options import DoomOptions
 from sample_factory.envs.doom.specs import DoomSpec
 from sample_factory.envs.registry import create_env, resolve
 from sample_factory.rl.spaces import action_layout, observation_keys
 from sample_factory.system import registrations
 
+_MATCH = [3, 3, 8, 2, 2, 2, 21]
+_WITH_BOX = [3, 3, 3, 2, 2, 1]
 _ACTION_SIZES = {
     "doom_basic": [4],
+    "doom_battle": [3, 3, 2, 2, 11],
+    "doom_battle2": [3, 3, 2, 2, 11],
+    "doom_benchmark": [9],
     "doom_benchmark_shipped": [9],
     "doom_deadly_corridor": [3, 3, 3, 2],
+    "doom_deathmatch_bots": [3, 3, 8, 2, 2, 21],
+    "doom_deathmatch_full": _MATCH,
     "doom_defend_the_center": [3, 2],
     "doom_defend_the_center_flat_actions": [4],
     "doom_defend_the_line": [3, 2],
+    "doom_dm": _WITH_BOX,
+    "doom_duel": _MATCH,
+    "doom_duel_bots": _MATCH,
+    "doom_dwango5": _WITH_BOX,
     "doom_health_gathering": [5],
     "doom_health_gathering_supreme": [5],
     "doom_my_way_home": [3, 3],
     "doom_my_way_home_flat_actions": [5],
     "doom_predict_position": [3, 2],
     "doom_take_cover": [3],
+    "doom_two_colors_easy": [3, 3],
+    "doom_two_colors_hard": [3, 3],
 }
+
+
+_NUM_AGENTS = {"doom_deathmatch_full": 4, "doom_dm": 8, "doom_duel": 2, "doom_dwango5": 8}
+_WITH_MEASUREMENTS = {"doom_battle", "doom_battle2", "doom_deathmatch_bots", "doom_duel_bots", *_NUM_AGENTS}
 
 
 def _cfg(**changes: Any) -> SimpleNamespace:
@@ -51,9 +71,14 @@ def test_spaces_of(name):
     env = FAMILY.make(name, _cfg())
     assert [part.size for part in action_layout(env.action_space).parts] == _ACTION_SIZES[name]
     assert isinstance(env.action_space, gym.spaces.Discrete if len(_ACTION_SIZES[name]) == 1 else gym.spaces.Tuple)
-    assert env.observation_space == gym.spaces.Box(0, 255, (3, 72, 128), np.uint8)
+    image = gym.spaces.Box(0, 255, (3, 72, 128), np.uint8)
+    if name in _WITH_MEASUREMENTS:
+        assert env.observation_space == gym.spaces.Dict({"obs": image, "measurements": measurements_space()})
+    else:
+        assert env.observation_space == image
     assert observation_keys(env.observation_space)["obs"].shape == (72, 128, 3)
     assert env.frames_per_step == 4
+    assert getattr(env, "num_agents", 1) == _NUM_AGENTS.get(name, 1)
 
 
 def test_options_change_the_frame():
@@ -120,6 +145,51 @@ def test_a_scenario_of_ones_own_is_like_those_of_the_family(_own_registrations):
 
 def test_a_scenario_that_does_not_exist_is_named(tmp_path):
     pytest.importorskip("vizdoom", reason="needs the vizdoom package")
-    env = make_doom_env(DoomSpec("doom_own", str(tmp_path / "no.wad"), flat("ATTACK")), _cfg())
+    spec = DoomSpec("doom_own", str(tmp_path / "no.wad"), flat("ATTACK"))
     with pytest.raises(ValueError, match=r"'doom_own': there is no scenario .*no\.wad"):
-        env.reset(seed=1)
+        make_doom_env(spec, _cfg())
+
+
+def test_original_scenarios_are_played_instead_of_the_packages_own(tmp_path):
+    vizdoom = pytest.importorskip("vizdoom", reason="needs the vizdoom package")
+    with pytest.raises(
+        ValueError, match=r"'doom_battle': there is no scenario .*battle\.wad, which --doom_scenarios_dir"
+    ):
+        FAMILY.make("doom_battle", _cfg(doom_scenarios_dir=str(tmp_path)))
+    shutil.copy(Path(vizdoom.scenarios_path) / "basic.wad", tmp_path / "battle.wad")
+    env = FAMILY.make("doom_battle", _cfg(doom_scenarios_dir=str(tmp_path)))
+    assert env._scenario.file == tmp_path / "battle.wad"
+    assert FAMILY.make("doom_basic", _cfg(doom_scenarios_dir=str(tmp_path)))._scenario.name == "basic"
+
+
+def test_fewer_agents_make_an_environment_of_one():
+    pytest.importorskip("vizdoom", reason="needs the vizdoom package")
+    assert isinstance(FAMILY.make("doom_dm", _cfg(num_agents=1, num_bots=2)), gym.Env)
+
+
+def test_reward_shaping_of_every_agent_can_be_changed():
+    pytest.importorskip("vizdoom", reason="needs the vizdoom package")
+    env = create_env("doom_dm", _cfg(reward_shaping='{"delta": {"FRAGCOUNT": {"gain": 7}}}'))
+    assert {player.reward_shaping["delta"]["FRAGCOUNT"]["gain"] for player in env._players} == {7}
+    assert {player.reward_shaping["delta"]["FRAGCOUNT"]["loss"] for player in env._players} == {-0.001}
+
+
+def test_defaults_suit_the_actions():
+    assert FAMILY.default_overrides("doom_battle")["exploration_loss"] == "symmetric_kl"
+    assert FAMILY.default_overrides("doom_dm")["exploration_loss"] == "entropy"
+
+
+def test_a_users_file_is_tried_out_before_an_engine_crashes_over_it(tmp_path):
+    pytest.importorskip("vizdoom", reason="needs the vizdoom package")
+    (tmp_path / "battle.wad").write_bytes(b"PWAD but nothing else")
+    with pytest.raises(ValueError, match=r"battle\.wad is no WAD"):
+        FAMILY.make("doom_battle", _cfg(doom_scenarios_dir=str(tmp_path)))
+
+
+def test_freedm_is_played_where_it_is_installed(tmp_path, monkeypatch):
+    vizdoom = pytest.importorskip("vizdoom", reason="needs the vizdoom package")
+    own = FAMILY.make("doom_deathmatch_full", _cfg())._scenario
+    shutil.copy(Path(vizdoom.scenarios_path) / "cig.wad", tmp_path / "freedm.wad")
+    monkeypatch.setattr("sample_factory.envs.doom.freedm._FOLDERS", (str(tmp_path),))
+    assert FAMILY.make("doom_deathmatch_full", _cfg())._scenario.file == tmp_path / "freedm.wad"
+    assert (own.name, own.file) == ("deathmatch_arena", None)
