@@ -37,6 +37,9 @@ class EvaluationConfig:
     """File name of the video, ending in .mp4 or .gif; None is replay.mp4."""
     video_frames: int = _PRACTICALLY_FOREVER
     """The video has at most this many frames, and the evaluation ends with it."""
+    overlay: bool = True
+    """Write under the frames of an mp4 video what the environment says about itself (Doom: health, ammunition, buttons)
+    with the reward so far and the policy's value; no effect where the environment says nothing."""
     max_num_frames: int = _PRACTICALLY_FOREVER
     """Stop after this many environment frames."""
     max_num_episodes: int = _PRACTICALLY_FOREVER

@@ -70,6 +70,14 @@ class Stage:
             raise ValueError(f"environment {self._name!r} renders {_what(image)}, not an image [height, width, 3]")
         return np.asarray(image[..., :3], np.uint8)
 
+    def overlays(self) -> list[dict[str, str]]:
+        """What the environment has to say about the frame, of each row; empty if it has no such method."""
+        overlay = env_attribute(self._shown, "overlay", None)
+        if overlay is None:
+            return []
+        texts: dict[str, str] | list[dict[str, str]] = overlay()
+        return [texts] if isinstance(texts, dict) else texts
+
     def save_demo(self, path: Path) -> None:
         """Save the episode that has just ended as a recording of the game's own, if the environment makes such."""
         if self._keeps_demos and (save := env_attribute(self._shown, "save_demo", None)) is not None:

@@ -19,6 +19,7 @@ from sample_factory.envs.doom.demos import Demo, DemoRecorder, scenario_sha256
 from sample_factory.envs.doom.game import TICS_PER_SEC, GameSetup, RunningGame, start_game, stop_game
 from sample_factory.envs.doom.network import free_port, host_arguments, lineup
 from sample_factory.envs.doom.options import DoomOptions
+from sample_factory.envs.doom.overlay import player_overlay
 from sample_factory.envs.doom.player import Player, declared, match_statistics, observation_space
 from sample_factory.envs.doom.scenarios import find_scenario, map_name
 from sample_factory.envs.doom.specs import DoomSpec
@@ -135,6 +136,10 @@ class DoomEnv(gym.Env[Any, Any]):
         """A copy of the frame as the game drew it, before resizing; None when a window shows it."""
         screen = self._player.screen
         return None if self.render_mode != "rgb_array" or screen is None else np.array(screen)
+
+    def overlay(self) -> dict[str, str]:
+        """What is written under the frames of a video."""
+        return {} if self._game is None else player_overlay(self._game.api, self._spec, self._table.buttons)
 
     def close(self) -> None:
         """End the game; may be called any number of times, in any state."""

@@ -17,6 +17,7 @@ from sample_factory.envs.doom.game import GameSetup, RunningGame, start_games, s
 from sample_factory.envs.doom.lockstep import Together
 from sample_factory.envs.doom.network import free_port, host_arguments, join_arguments, lineup
 from sample_factory.envs.doom.options import DoomOptions
+from sample_factory.envs.doom.overlay import player_overlay
 from sample_factory.envs.doom.player import Player, declared, match_statistics, observation_space
 from sample_factory.envs.doom.scenarios import find_scenario
 from sample_factory.envs.doom.specs import DoomSpec
@@ -119,6 +120,10 @@ class DoomMatch:
         if self.render_mode != "rgb_array" or any(screen is None for screen in screens):
             return None
         return np.concatenate([screen for screen in screens if screen is not None], axis=1)
+
+    def overlay(self) -> list[dict[str, str]]:
+        """What is written under the frames of a video about each agent."""
+        return [player_overlay(game.api, self._spec, self._table.buttons) for game in self._games]
 
     def close(self) -> None:
         """End all games; may be called any number of times, in any state."""
