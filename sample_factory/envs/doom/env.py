@@ -21,7 +21,7 @@ from sample_factory.envs.doom.network import free_port, host_arguments, lineup
 from sample_factory.envs.doom.options import DoomOptions
 from sample_factory.envs.doom.overlay import player_overlay
 from sample_factory.envs.doom.player import Player, declared, match_statistics, observation_space
-from sample_factory.envs.doom.scenarios import find_scenario, map_name
+from sample_factory.envs.doom.scenarios import find_scenario
 from sample_factory.envs.doom.specs import DoomSpec
 
 
@@ -172,7 +172,7 @@ class DoomEnv(gym.Env[Any, Any]):
             options=asdict(self._options),
             frameskip=self.frames_per_step,
             scenario_sha256=scenario_sha256(self._scenario),
-            map=map_name(self._map),
+            map=self._scenario.map_name(self._map),
             seed=self._game.api.get_seed(),
             reward_shaping=self._player.reward_shaping,
             total_reward=self._recorder.total_reward,
@@ -196,7 +196,7 @@ class DoomEnv(gym.Env[Any, Any]):
             game.calls += 1
             if self._scenario.num_maps > 1:
                 self._map = self._draw_map()
-                game.api.set_doom_map(map_name(self._map))
+                game.api.set_doom_map(self._scenario.map_name(self._map))
             game.api.new_episode("" if self._recorder is None else self._recorder.begin())
         if self._recorder is not None:
             self._recorder.deliver()
@@ -230,7 +230,12 @@ class DoomEnv(gym.Env[Any, Any]):
     def _final_info(self) -> dict[str, Any]:
         player, spec = self._player, self._spec
         if spec.match is None:
-            return {"true_objective": player.score} if spec.shaping or spec.rewards_health_gain else {}
+            info: dict[str, Any] = {}
+            if spec.shaping or spec.rewards_health_gain:
+                info["true_objective"] = player.score
+            if spec.statistics:
+                info["episode_extra_stats"] = {name.lower(): player.variables.get(name) for name in spec.statistics}
+            return info
         info = match_statistics(player, spec.objective)
         info["episode_extra_stats"]["bot_difficulty"] = self._bots.mean
         if self._lineup is not None and self._lineup.num_bots:

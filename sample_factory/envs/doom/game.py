@@ -24,7 +24,7 @@ import vizdoom
 from sample_factory.envs.doom.bots import bots_file
 from sample_factory.envs.doom.network import timelimit_min
 from sample_factory.envs.doom.options import DoomOptions
-from sample_factory.envs.doom.scenarios import Scenario, map_name
+from sample_factory.envs.doom.scenarios import Scenario
 from sample_factory.envs.doom.shared_memory import engine_instance, engine_processes
 from sample_factory.envs.doom.specs import DoomSpec
 from sample_factory.envs.doom.watch import WATCH
@@ -106,6 +106,8 @@ def start_games(
             api = vizdoom.DoomGame()
             _set_rules(api, setup, map_index, folder)
             _set_rendering(api, setup)
+            for setting, value in setup.spec.engine_settings:
+                getattr(api, f"set_{setting}")(value)
             api.set_seed(seed)
             api.set_vizdoom_path(command)
             api.set_doom_config_path(str(folder / f"engine_{i}.ini"))
@@ -144,7 +146,7 @@ def _set_rules(api: vizdoom.DoomGame, setup: GameSetup, map_index: int, folder: 
     # Explicit paths: files of these names in the current directory would come first.
     api.set_doom_game_path(str(_PACKAGE / "freedoom2.wad"))
     api.set_doom_scenario_path(str(setup.scenario.path(folder)))
-    api.set_doom_map(map_name(map_index))
+    api.set_doom_map(setup.scenario.map_name(map_index))
     api.set_doom_skill(spec.skill)
     api.set_episode_start_time(spec.start_tic)
     api.set_episode_timeout(timeout_tics(spec, setup.options))

@@ -53,7 +53,9 @@ def _variables(spec: DoomSpec) -> dict[str, str]:
     else:
         # Where a scenario counts the player's kills it says so; the engine counts those of other monsters, too.
         counted = {"kills": "USER2" if "USER2" in spec.variables else "KILLCOUNT"}
-    return {"health": "HEALTH", "armor": "ARMOR", "ammo": "SELECTED_WEAPON_AMMO", **counted}
+    shown = {"health": "HEALTH", "armor": "ARMOR", "ammo": "SELECTED_WEAPON_AMMO", **counted}
+    own = {name.replace("_", " ").lower(): name for name in spec.statistics if name not in shown.values()}
+    return {**shown, **own}
 
 
 def _number(game: vizdoom.DoomGame, variable: str) -> int:
