@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +20,7 @@ from sample_factory.envs.contract import StepArrays, new_step_arrays
 from sample_factory.envs.observations import zero_rows
 from sample_factory.system.captions import with_caption
 from sample_factory.system.episode_stats import EpisodeStats
+from sample_factory.system.pace import Pace
 from sample_factory.system.video import EpisodeVideos, VideoFile
 
 _WINDOW = 100
@@ -76,7 +76,7 @@ class Watcher:
         self._counter, self._log = EpisodeCounter(env.num_rows), _EpisodeLog(env.num_rows)
         self._captions = Captions(env.num_rows)
         self._num_frames = 0
-        self._pace = _Pace(self._options.fps if show.render_mode == "human" else 0)
+        self._pace = Pace(self._options.fps if show.render_mode == "human" else 0)
         fps = self._options.fps / stage.frames_per_step if self._options.fps else stage.fps
         self._video: VideoFile | None = None
         if self._options.save_video:
@@ -178,20 +178,6 @@ class _EpisodeLog:
             f"mean of the last {shown}: {', '.join(means)}",
             flush=True,
         )
-
-
-class _Pace:
-    """Waits so that at most `fps` frames pass in a second; 0 does not wait."""
-
-    def __init__(self, fps: int) -> None:
-        self._frame_sec = 1 / fps if fps else 0.0
-        self._next_at = time.monotonic()
-
-    def wait(self, num_frames: int) -> None:
-        """Let the time of some frames pass, counted from the end of the last wait."""
-        if self._frame_sec:
-            time.sleep(max(0.0, self._next_at - time.monotonic()))
-            self._next_at = time.monotonic() + num_frames * self._frame_sec
 
 
 def _changed_episode(result: StepArrays) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +22,7 @@ from sample_factory.envs.doom.overlay import player_overlay
 from sample_factory.envs.doom.player import Player, declared, match_statistics, observation_space
 from sample_factory.envs.doom.scenarios import find_scenario
 from sample_factory.envs.doom.specs import DoomSpec
+from sample_factory.system.pace import Pace
 
 
 class DoomEnv(gym.Env[Any, Any]):
@@ -55,8 +55,7 @@ class DoomEnv(gym.Env[Any, Any]):
         options = options or DoomOptions()
         self._spec, self._options = spec, options
         self._channels_first = channels_first
-        self._tic_sec = 1 / fps if fps and render_mode == "human" else 0.0
-        self._next_tic_at = 0.0
+        self._pace = Pace(fps) if fps and render_mode == "human" else None
         self._table = action_table(spec.actions)
         self._player = Player(spec, options)
         self._scenario = find_scenario(spec, options)
@@ -120,7 +119,7 @@ class DoomEnv(gym.Env[Any, Any]):
         self._game.calls += 1
         game = self._game.api
         buttons = self._table.row(action)
-        reward = self._make_action_slowly(buttons) if self._tic_sec else game.make_action(buttons, self.frames_per_step)
+        reward = self._make_action_slowly(buttons) if self._pace else game.make_action(buttons, self.frames_per_step)
         ended = game.is_episode_finished()
         reward = self._player.step(game, reward, ended, out)
         if self._recorder is not None:
@@ -244,11 +243,10 @@ class DoomEnv(gym.Env[Any, Any]):
 
     def _make_action_slowly(self, buttons: list[float]) -> float:
         """The same as one action of `frames_per_step` tics, at the speed at which people play."""
-        assert self._game is not None
+        assert self._game is not None and self._pace is not None
         reward = 0.0
         for _ in range(self.frames_per_step):
-            time.sleep(max(0.0, self._next_tic_at - time.monotonic()))
-            self._next_tic_at = time.monotonic() + self._tic_sec
+            self._pace.wait()
             reward += self._game.api.make_action(buttons, 1)
             if self._game.api.is_episode_finished():
                 break

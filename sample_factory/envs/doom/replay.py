@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from sample_factory.envs.doom.env import DoomEnv
 from sample_factory.envs.doom.game import GameSetup, start_game, stop_game
 from sample_factory.envs.doom.player import Player
 from sample_factory.envs.doom.scenarios import find_scenario
+from sample_factory.system.pace import Pace
 
 
 class Outcome(NamedTuple):
@@ -68,14 +68,13 @@ def _play(
 ) -> Outcome:
     rows = player.new_rows()
     player.start(game, rows)
-    total_reward, earned, tics, num_steps, started = 0.0, 0.0, 0, 0, time.monotonic()
+    total_reward, earned, tics, num_steps, pace = 0.0, 0.0, 0, 0, Pace(fps)
     ended = game.is_episode_finished()
     while not ended:
         state = game.get_state()
         assert state is not None
         show(state.screen_buffer)
-        if fps:
-            time.sleep(max(0.0, started + tics / fps - time.monotonic()))
+        pace.wait()
         game.advance_action(1)
         tics += 1
         earned += game.get_last_reward()
