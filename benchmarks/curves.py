@@ -2,7 +2,8 @@
 
     python -m benchmarks.curves --train_dir DIR --cases hopper pong --out docs/images/learning.png
 
-An experiment is a folder `<case>_<seed>`, as `benchmarks.learning` makes them. Knows no environment.
+An experiment is a folder `<case>_<seed>`, as `benchmarks.learning` makes them; `--cases one+other` draws two cases in
+one panel, each in a colour of its own. Knows no environment.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _COLUMNS = 3
 class Curve(NamedTuple):
     """Mean return of the last 100 training episodes."""
 
+    case: str
     seed: str
     frames: list[int]
     returns: list[float]
@@ -42,7 +44,7 @@ def read_curves(train_dir: Path, case: str) -> list[Curve]:
     folders = sorted(path for path in train_dir.glob(f"{case}_*") if path.name.removeprefix(f"{case}_").isdigit())
     if not folders:
         raise ValueError(f"there is no experiment {case}_<seed> in {train_dir}")
-    return [_read(folder, folder.name.removeprefix(f"{case}_")) for folder in folders]
+    return [_read(folder, case, folder.name.removeprefix(f"{case}_")) for folder in folders]
 
 
 def draw(curves: dict[str, list[Curve]], bars: dict[str, float], path: Path) -> None:
@@ -68,22 +70,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     bars = {case: float(value) for case, value in (bar.split("=") for bar in arguments.bars)}
-    draw({case: read_curves(arguments.train_dir, case) for case in arguments.cases}, bars, arguments.out)
+    panels = {
+        cases: [curve for case in cases.split("+") for curve in read_curves(arguments.train_dir, case)]
+        for cases in arguments.cases
+    }
+    draw(panels, bars, arguments.out)
     return 0
 
 
-def _read(folder: Path, seed: str) -> Curve:
+def _read(folder: Path, case: str, seed: str) -> Curve:
     events = EventAccumulator(str(folder / ".summary" / "0"))
     events.Reload()
     if _TAG not in events.Tags()["scalars"]:
         raise ValueError(f"{folder} has no {_TAG}: no episode has ended there")
     points = events.Scalars(_TAG)
-    return Curve(seed, [point.step for point in points], [point.value for point in points])
+    return Curve(case, seed, [point.step for point in points], [point.value for point in points])
 
 
 def _draw_panel(panel: Axes, case: str, lines: list[Curve], bar: float | None) -> None:
-    for line in lines:
-        panel.plot([frames / 1e6 for frames in line.frames], line.returns, label=f"seed {line.seed}", linewidth=1.2)
+    cases = list(dict.fromkeys(line.case for line in lines))
+    for i, line in enumerate(lines):
+        color, label = f"C{i}", f"seed {line.seed}"
+        if len(cases) > 1:
+            color, label = f"C{cases.index(line.case)}", f"{line.case}, {label}"
+        panel.plot([frames / 1e6 for frames in line.frames], line.returns, color=color, label=label, linewidth=1.2)
     if bar is not None:
         panel.axhline(bar, color="gray", linestyle="--", linewidth=1)
     panel.set_title(case, fontsize=10)

@@ -92,9 +92,18 @@ CASES = {
     "half_cheetah": LearningCase(
         f"--env=mujoco_half_cheetah {_MACHINE} --train_for_env_steps=1500000", 3000, by_median=True
     ),
-    "hopper": LearningCase(f"--env=mujoco_hopper {_MACHINE} --train_for_env_steps=3000000", 1500, by_median=True),
+    # The same agent on both simulators of one task: their curves should lie within those of each other's seeds.
+    **{
+        f"half_cheetah_{backend}": LearningCase(
+            f"--env=mujoco_half_cheetah --env_backend={backend} {_MACHINE} --train_for_env_steps=600000",
+            1000,
+            by_median=True,
+        )
+        for backend in ("gymnasium", "envpool")
+    },
+    "hopper": LearningCase(f"--env=mujoco_hopper {_MACHINE} --train_for_env_steps=2000000", 1500, by_median=True),
     "dmc_cartpole_swingup": LearningCase(
-        f"--env=dmc_cartpole_swingup {_MACHINE} --train_for_env_steps=3000000", 700, by_median=True
+        f"--env=dmc_cartpole_swingup {_MACHINE} --train_for_env_steps=2000000", 700, by_median=True
     ),
     "minigrid_doorkey": LearningCase(
         f"--env=MiniGrid-DoorKey-6x6-v0 {_COMMON} --use_rnn=False --num_envs_per_worker=16 --rollout=128 "

@@ -31,8 +31,10 @@ def test_missing_experiments_are_named(tmp_path: Path) -> None:
 
 def test_a_picture_is_written_into_a_new_folder(tmp_path: Path) -> None:
     _experiment(tmp_path / "pong_1", [-21.0, -20.0])
+    _experiment(tmp_path / "qbert_1", [0.0, 100.0])
     out = tmp_path / "images" / "pong.png"
+    cases = ["--cases", "pong", "pong+qbert", "--bars", "pong=18"]
 
-    assert main(["--train_dir", str(tmp_path), "--cases", "pong", "--bars", "pong=18", "--out", str(out)]) == 0
+    assert main(["--train_dir", str(tmp_path), *cases, "--out", str(out)]) == 0
 
     assert out.read_bytes().startswith(b"\x89PNG")

@@ -60,6 +60,7 @@ RULES: Mapping[str, Rule] = {
     "mutates-actions": Rule("violation", "copy an action before changing it"),
     "seed-ignored": Rule("violation", "draw everything from a generator that reset(seed=...) seeds (self.np_random)"),
     "same-every-seed": Rule("note", "fine if nothing is random; otherwise use the seed that reset is given"),
+    "not-repeatable": Rule("note", "it says of itself that it is nondeterministic: runs cannot be repeated"),
     "no-seed": Rule("note", "let reset take seed=..., or runs cannot be repeated"),
     # whether it works at all
     "raised": Rule("fatal", "see the error; a worker would rebuild the environment, and give up after ten failures"),

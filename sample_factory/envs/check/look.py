@@ -16,7 +16,7 @@ from sample_factory.envs.check.subject import Facts, Subject, describe_facts
 from sample_factory.envs.check.walk import FEWEST_STEPS, walk
 from sample_factory.envs.contract import new_step_arrays
 from sample_factory.envs.failures import close_quietly
-from sample_factory.envs.multi_agent import takes_seed
+from sample_factory.envs.multi_agent import env_attribute, takes_seed
 from sample_factory.envs.observations import zero_rows
 from sample_factory.envs.probe import Probe
 from sample_factory.envs.probes import open_probe
@@ -71,6 +71,7 @@ class _Looking:
         self._episodes = 0
         self._agents = 1
         self._layout: tuple[str, str] = ("", "")
+        self._is_repeatable = True
 
     def run(self) -> Look:
         """Everything, until something makes the rest pointless."""
@@ -88,6 +89,7 @@ class _Looking:
             return
         self._agents, self._layout = probe.num_rows, _layout(probe)
         self._facts = describe_facts(self._subject, env, probe.keys, probe.actions, probe.num_rows)
+        self._is_repeatable = not _is_nondeterministic(env)
         kind = kind_of_env(self._subject.name, env)
         if kind in ("vector", "batched"):
             close_quietly(env)  # batches are looked at as batches
@@ -134,6 +136,9 @@ class _Looking:
     def _compare_seeds(self) -> None:
         """The same seed twice, then another one; all with the same actions."""
         if self._findings.has("no-seed", None):
+            return
+        if not self._is_repeatable:
+            self._findings.add([Finding("not-repeatable", "seeds were not compared")])
             return
         try:
             self._compare_records()
@@ -241,3 +246,9 @@ def _first_difference(one: list[dict[str, bytes]], other: list[dict[str, bytes]]
             if right[name] != value:
                 return step, name
     return None
+
+
+def _is_nondeterministic(env: Any) -> bool:
+    """What an environment says itself, as an attribute or in its registration with Gymnasium."""
+    spec = env_attribute(env, "spec", None)
+    return bool(env_attribute(env, "nondeterministic", False) or getattr(spec, "nondeterministic", False))

@@ -65,6 +65,7 @@ class DoomEnv(gym.Env[Any, Any]):
         self._game: RunningGame | None = None
         self._map = 0
         self._recorder: DemoRecorder | None = None
+        self.nondeterministic = spec.match is not None  # the clock of a network game is that of the machine
         self.action_space = copy.deepcopy(self._table.space)  # the table is shared, a space has a random state
         self.observation_space = observation_space(spec, options, channels_first)
 

@@ -51,6 +51,7 @@ class DoomMatch:
         "render_modes": ["rgb_array", "human"],
         "render_fps": TICS_PER_SEC,
     }
+    nondeterministic = True
 
     def __init__(
         self,

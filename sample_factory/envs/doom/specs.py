@@ -105,7 +105,13 @@ def _gathering(name: str, scenario: str) -> DoomSpec:
 def _two_colors(difficulty: str) -> DoomSpec:
     scenario = f"two_colors_{difficulty}"
     return DoomSpec(
-        f"doom_{scenario}", scenario, BASIC, living_reward=0.01, rewards_health_gain=True, original=scenario, hud=False
+        f"doom_{scenario}",
+        scenario,
+        BASIC,
+        living_reward=0.01,
+        rewards_health_gain=True,
+        weapon=False,
+        original=scenario,
     )
 
 

@@ -122,6 +122,10 @@ class IgnoresSeed(Sound):
         return np.random.default_rng().random(4, np.float32)
 
 
+class SaysItIgnoresSeed(IgnoresSeed):
+    nondeterministic = True
+
+
 class SameForEverySeed(Sound):
     def reset(self, *, seed=None, options=None):
         return super().reset(seed=7)

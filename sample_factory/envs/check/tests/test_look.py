@@ -51,6 +51,7 @@ def names(seen: Look) -> list[str]:
         ("SpacesDiffer", "spaces-differ"),
         ("SpacesChange", "spaces-differ"),
         ("IgnoresSeed", "seed-ignored"),
+        ("SaysItIgnoresSeed", "not-repeatable"),
         ("SameForEverySeed", "same-every-seed"),
         ("WithoutSeed", "no-seed"),
         ("Raises", "raised"),

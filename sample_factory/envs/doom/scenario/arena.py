@@ -1,8 +1,8 @@
 """The scenarios `duel` and `deathmatch`: arenas in which players shoot each other. Knows no engine and no bots.
 
-There are no rules but the engine's: whoever starts the game hosts it with `-deathmatch` and a time limit, and lets
-things that were picked up come back with `+sv_itemrespawn 1` (`+sv_weaponstay 1` leaves weapons where they are). Nobody
-can leave the level. A duel is for 2 players, a deathmatch for up to 8; both also work with fewer and with bots.
+There are no rules but the engine's: whoever starts the game hosts it with `-deathmatch` and a time limit. The engine
+then brings back things that were picked up (`+sv_weaponstay 1` leaves weapons where they are). Nobody can leave the
+level. A duel is for 2 players, a deathmatch for up to 8; both also work with fewer and with bots.
 """
 
 from __future__ import annotations

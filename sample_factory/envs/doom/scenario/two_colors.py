@@ -122,7 +122,7 @@ def _level(dice: Dice, num_rooms: int, loops: float, is_easy: bool) -> Level:
 
 def _scripts(grid: Grid, pillars: list[tuple[float, float]], starts_anywhere: bool) -> list[Script]:
     area = Area(grid.xs[-1])
-    hungry = [(Op.SPECIAL_2_DIRECT, Special.DAMAGE, 4, 0)]
+    hungry: list[Instruction] = [(Op.SPECIAL_2_DIRECT, Special.DAMAGE, 4, 0)]
     scripts = [
         Script(_OPEN, _open_code(pillars), Kind.OPEN),
         Script(_HUNGER, every(16, hungry), Kind.ENTER),

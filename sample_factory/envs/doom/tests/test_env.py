@@ -14,7 +14,8 @@ import vizdoom
 
 from sample_factory.envs.doom.env import DoomEnv
 from sample_factory.envs.doom.options import DoomOptions
-from sample_factory.envs.doom.specs import SPECS
+from sample_factory.envs.doom.scenarios import find_scenario
+from sample_factory.envs.doom.specs import SPECS, DoomSpec
 
 
 def _make(name: str = "doom_basic", **arguments: Any) -> "closing[DoomEnv]":
@@ -106,27 +107,57 @@ def test_writing_in_place_equals_reset_and_step():
         assert (rows[0] == 7).all() and (rows[3] == 7).all()
 
 
-def test_frame_equals_nearest_resize_of_channel_first_planes():
-    with _make(render_mode="rgb_array") as env:
-        observation, _ = env.reset(seed=2)
-        for _ in range(3):
-            planes = np.ascontiguousarray(_screen(env).transpose(2, 0, 1))  # as VizDoom's CRCGCB format gives them
-            resized = cv2.resize(planes.transpose(1, 2, 0), (128, 72), interpolation=cv2.INTER_NEAREST)
-            np.testing.assert_array_equal(observation, resized.transpose(2, 0, 1))
-            observation = env.step(1)[0]
+_SHIPPED = sorted(name for name in _OF_ONE_AGENT if find_scenario(SPECS[name], DoomOptions()).file is not None)
 
 
-def test_frame_is_red_green_blue(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", _SHIPPED)
+def test_frames_are_those_of_a_plain_game_resized_as_documented(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a bare engine litters
-    with _make("doom_health_gathering", render_mode="rgb_array") as env:
-        env.reset(seed=0)
-        game = _game(env)
-        game.close()
-        game.set_vizdoom_path("")  # the launcher of the first start is gone
-        game.set_screen_format(vizdoom.ScreenFormat.CRCGCB)  # three planes: red, green, blue
-        game.set_seed(game.get_seed())
-        game.init()
-        np.testing.assert_array_equal(game.get_state().screen_buffer.transpose(1, 2, 0), _screen(env))
+    rng = np.random.default_rng(1)
+    with _make(name) as env:
+        observation, _ = env.reset(seed=2)
+        with closing(_plain_game(SPECS[name], env._table.buttons, _game(env).get_seed())) as game:
+            for _ in range(60):
+                np.testing.assert_array_equal(_image(observation), _resized(game.get_state().screen_buffer))
+                action = _random_action(env, rng)
+                observation, reward, terminated, truncated, _ = env.step(action)
+                plain_reward = game.make_action(env._table.row(action), 4)
+                assert game.is_episode_finished() == (terminated or truncated)
+                if terminated or truncated:
+                    break
+                if not SPECS[name].rewards_health_gain:
+                    assert reward == pytest.approx(plain_reward * SPECS[name].reward_scale)
+
+
+def _plain_game(spec: DoomSpec, buttons: Any, seed: int) -> vizdoom.DoomGame:
+    """The library used as its documentation shows, with three planes: red, green, blue."""
+    game = vizdoom.DoomGame()
+    game.set_doom_scenario_path(f"{vizdoom.scenarios_path}/{spec.scenario}.wad")
+    game.set_doom_map("map01")
+    game.set_doom_skill(spec.skill)
+    game.set_episode_start_time(spec.start_tic)
+    game.set_episode_timeout(spec.timeout_tics)
+    game.set_living_reward(spec.living_reward)
+    game.set_death_penalty(spec.death_penalty)
+    game.set_available_buttons([getattr(vizdoom.Button, button) for button in buttons])
+    game.set_screen_resolution(vizdoom.ScreenResolution.RES_160X120)
+    game.set_screen_format(vizdoom.ScreenFormat.CRCGCB)
+    game.set_render_hud(spec.hud)
+    game.set_render_weapon(spec.weapon)
+    game.set_render_crosshair(spec.crosshair)
+    game.set_render_screen_flashes(spec.screen_flashes)
+    game.set_render_decals(False)
+    game.set_render_particles(False)
+    game.set_window_visible(False)
+    game.add_game_args(spec.game_args)
+    game.set_seed(seed)
+    game.init()
+    return game
+
+
+def _resized(planes: np.ndarray) -> np.ndarray:
+    resized = cv2.resize(planes.transpose(1, 2, 0), (128, 72), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(resized.transpose(2, 0, 1))
 
 
 def test_channels_last_and_wide_frames():

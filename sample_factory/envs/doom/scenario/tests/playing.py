@@ -28,13 +28,13 @@ _OPTIONS = DoomOptions()
 
 
 @contextlib.contextmanager
-def running(folder, name, *, map_seed=0, num_maps=1, engine_seed=1, game_args="", **rules):
-    """A game of this scenario in which things can be listed."""
+def running(folder, name, *, map_seed=0, num_maps=1, engine_seed=1, game_args="", lists_things=True, **rules):
+    """A game of this scenario."""
     path = folder / f"{name}.wad"
     path.write_bytes(scenario_wad(name, map_seed, num_maps))
     settings = {"timeout_tics": 2100, "start_tic": START_TIC, "skill": 2, "game_args": game_args, **rules}
     spec = DoomSpec(f"doom_{name}", str(path), ACTIONS, **settings)
-    with mock.patch.object(game_module, "_set_rendering", _with_objects):
+    with mock.patch.object(game_module, "_set_rendering", _with_objects if lists_things else _set_rendering):
         scenario = Scenario(name, path, b"", num_maps)
         game = start_game(GameSetup(spec, _OPTIONS, scenario, TABLE.buttons), seed=engine_seed)
     try:

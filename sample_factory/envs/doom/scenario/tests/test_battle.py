@@ -121,3 +121,16 @@ def test_nobody_can_leave(game):
         assert all(24 < coordinate < 1856 - 24 for coordinate in position)
     for thing in game.get_state().objects:
         assert 24 < thing.position_x < 1856 - 24 and 24 < thing.position_y < 1856 - 24
+
+
+def test_battle2_has_the_same_rules_with_fewer_imps_and_more_to_see(tmp_path):
+    with running(tmp_path, "battle2") as api:
+        things = _things(api)
+        assert (things["BattleImp"], things["BattleMedikit"], things["Clip"]) == (10, 30, 15)
+        assert len(things) > 6, "decorations"
+        api.send_game_command("god")
+        heights = set()
+        random_steps(api, 500, generator(0), lambda: heights.add(variable(api, "POSITION_Z")))
+        assert len(heights) > 3
+        things = _things(api)
+        assert (things["BattleMedikit"], things["Clip"]) >= (30 + 28 - variable(api, "USER1") / 100, 15)

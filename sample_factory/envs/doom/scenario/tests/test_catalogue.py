@@ -16,7 +16,7 @@ from sample_factory.envs.doom.scenario.wad import read_wad
 
 _DIGESTS = {
     "battle": "3447eba0a3de807e",
-    "battle2": "97123bff61b0b6dc",
+    "battle2": "58a0c75d563212dc",
     "two_colors_easy": "525e64194d9e9ba5",
     "two_colors_hard": "d652d97e8c9ca850",
     "duel_arena": "e8a9029e0f5c35e1",
@@ -46,7 +46,7 @@ def test_levels_differ_by_seed_and_by_number_and_do_not_depend_on_how_many_there
 @pytest.mark.parametrize("map_seed", [0, 1, 99])
 def test_every_level_can_be_played(tmp_path, name, map_seed):
     rng = generator(map_seed)
-    with running(tmp_path, name, map_seed=map_seed, num_maps=3) as api:
+    with running(tmp_path, name, map_seed=map_seed, num_maps=3, lists_things=False) as api:
         for index in (1, 2, 3):
             api.set_doom_map(f"map{index:02}")
             api.new_episode()
@@ -60,7 +60,7 @@ def test_every_texture_is_part_of_the_game():
     flats = {lump.name for lump in game}
     textures = next(lump.data for lump in game if lump.name == "TEXTURE1")
     for name in OWN_SCENARIOS:
-        levels = b"".join(scenario_wad(name, seed, 20) for seed in range(3)).decode("latin-1")
+        levels = b"".join(scenario_wad(name, seed, 10) for seed in range(2)).decode("latin-1")
         for part, texture in set(re.findall(r'texture(\w+) = "(\w+)"', levels)):
             known = texture in flats if part in ("floor", "ceiling") else f"{texture}\0".encode() in textures
             assert known, f"{texture} of {name}"
