@@ -9,8 +9,8 @@ pytest.importorskip("vizdoom", reason="needs the vizdoom package")
 
 import vizdoom
 
-from sample_factory import doom_spec_from_cfg
 from sample_factory.envs.doom.actions import ButtonChoice, Component, DiscretizedDelta, flat
+from sample_factory.envs.doom.cfg_spec import doom_spec_from_cfg
 from sample_factory.envs.doom.env import DoomEnv
 from sample_factory.envs.doom.scenario import scenario_wad
 from sample_factory.envs.doom.specs import DoomSpec
