@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sample_factory.api import evaluate, train
+    from sample_factory.envs.doom.cfg_spec import doom_spec_from_cfg
     from sample_factory.envs.doom.family import register_doom_env
     from sample_factory.envs.registry import register_env
     from sample_factory.models.extensions import register_action_distribution, register_core, register_encoder
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "__version__",
+    "doom_spec_from_cfg",
     "evaluate",
     "register_action_distribution",
     "register_core",
@@ -34,6 +36,7 @@ _LOCATIONS = {
     "evaluate": "sample_factory.api",
     "register_env": "sample_factory.envs.registry",
     "register_doom_env": "sample_factory.envs.doom.family",
+    "doom_spec_from_cfg": "sample_factory.envs.doom.cfg_spec",
     "register_summary_hook": "sample_factory.system.summary_hooks",
     "register_encoder": "sample_factory.models.extensions",
     "register_core": "sample_factory.models.extensions",

@@ -25,7 +25,8 @@ class EvaluationConfig:
     policy_index: int = 0
     """Which policy of a population."""
     record_to: str | None = None
-    """Folder in which to record every episode, as <experiment>/ep_<number>_r<reward>.mp4, without a window."""
+    """Folder in which to record every episode, as <experiment>/ep_<number>_r<reward>.mp4, without a window; of a Doom
+    game for one player also as .lmp, the game's own recording (sample_factory.envs.doom.doom_play_demo)."""
     continuous_actions_sample: bool = True
     """Continuous actions: sample, or take the mean."""
     eval_deterministic: bool = False
@@ -36,6 +37,9 @@ class EvaluationConfig:
     """File name of the video, ending in .mp4 or .gif; None is replay.mp4."""
     video_frames: int = _PRACTICALLY_FOREVER
     """The video has at most this many frames, and the evaluation ends with it."""
+    overlay: bool = True
+    """Write under the frames of an mp4 video what the environment says about itself (Doom: health, ammunition, buttons)
+    with the reward so far and the policy's value; no effect where the environment says nothing."""
     max_num_frames: int = _PRACTICALLY_FOREVER
     """Stop after this many environment frames."""
     max_num_episodes: int = _PRACTICALLY_FOREVER

@@ -49,10 +49,11 @@ def test_example_trains(name: str, flags: list[str], tmp_path: Path) -> None:
         ("custom_multi_agent", ["--inactive_segment_prob=0.2", "--inactive_segment_max_len=5"]),
         ("gym_env", []),
         ("custom_doom", ["--my_custom_doom_arg=100"]),
+        ("custom_doom_cfg", []),
     ],
 )
 def test_example_trains_and_can_be_watched(name: str, flags: list[str], tmp_path: Path) -> None:
-    if name == "custom_doom":
+    if name.startswith("custom_doom"):
         pytest.importorskip("vizdoom", reason="needs the vizdoom package")
     train(name, tmp_path, *flags)
     watch = ["--no_render", "--max_num_episodes=1", f"--train_dir={tmp_path}", "--experiment=short"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,16 +9,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sample_factory.algorithms.appo.captions import Captions
 from sample_factory.algorithms.appo.episodes import Episode, EpisodeCounter
 from sample_factory.algorithms.appo.stage import RenderMode, Stage
 from sample_factory.algorithms.appo.trained_policy import TrainedPolicy
-from sample_factory.algorithms.appo.video import EpisodeVideos, VideoFile
 from sample_factory.config.config import Config
 from sample_factory.config.values import namespace
 from sample_factory.envs import registry
 from sample_factory.envs.contract import StepArrays, new_step_arrays
 from sample_factory.envs.observations import zero_rows
+from sample_factory.system.captions import with_caption
 from sample_factory.system.episode_stats import EpisodeStats
+from sample_factory.system.pace import Pace
+from sample_factory.system.video import EpisodeVideos, VideoFile
 
 _WINDOW = 100
 
@@ -72,8 +74,9 @@ class Watcher:
         env = stage.env
         self._obs, self._result = zero_rows(env.keys, env.num_rows), new_step_arrays(env.num_rows)
         self._counter, self._log = EpisodeCounter(env.num_rows), _EpisodeLog(env.num_rows)
+        self._captions = Captions(env.num_rows)
         self._num_frames = 0
-        self._pace = _Pace(self._options.fps if show.render_mode == "human" else 0)
+        self._pace = Pace(self._options.fps if show.render_mode == "human" else 0)
         fps = self._options.fps / stage.frames_per_step if self._options.fps else stage.fps
         self._video: VideoFile | None = None
         if self._options.save_video:
@@ -105,6 +108,7 @@ class Watcher:
     def _act(self) -> None:
         """One decision, held until an episode ends."""
         actions = self._policy.act(self._obs)
+        self._captions.decide(actions, self._policy.values)
         for _ in range(self._repeat):
             self._step(actions)
             if self._done or _changed_episode(self._result):
@@ -114,23 +118,27 @@ class Watcher:
         result = self._result
         ended = self._stage.env.step(actions, self._obs, result)
         self._policy.forget(result.resets)
+        self._captions.step(result)
         self._num_frames += int(result.frames.max())
         self._pace.wait(int(result.frames.max()))
         self._look()
         for episode in self._counter.take(result, ended):
             self._log.show(episode)
             if self._episodes is not None and episode.row == 0:
-                self._episodes.end_episode(episode.reward)
+                video = self._episodes.end_episode(episode.reward)
+                self._stage.save_demo(video.with_suffix(".lmp"))
 
     def _look(self) -> None:
         self._stage.show()
         if self._video is None and self._episodes is None:
             return
-        frame = self._stage.frame()
+        frame = captioned = self._stage.frame()
+        if self._options.overlay and (overlays := self._stage.overlays()):
+            captioned = with_caption(frame, self._captions.texts(overlays))
         if self._episodes is not None:
-            self._episodes.add(frame)
+            self._episodes.add(captioned)
         if self._video is not None and self._video.num_frames < self._options.video_frames:
-            self._video.add(frame)
+            self._video.add(frame if self._video.path.suffix == ".gif" else captioned)
 
     def _close_videos(self) -> None:
         if self._episodes is not None:
@@ -170,20 +178,6 @@ class _EpisodeLog:
             f"mean of the last {shown}: {', '.join(means)}",
             flush=True,
         )
-
-
-class _Pace:
-    """Waits so that at most `fps` frames pass in a second; 0 does not wait."""
-
-    def __init__(self, fps: int) -> None:
-        self._frame_sec = 1 / fps if fps else 0.0
-        self._next_at = time.monotonic()
-
-    def wait(self, num_frames: int) -> None:
-        """Let the time of some frames pass, counted from the end of the last wait."""
-        if self._frame_sec:
-            time.sleep(max(0.0, self._next_at - time.monotonic()))
-            self._next_at = time.monotonic() + num_frames * self._frame_sec
 
 
 def _changed_episode(result: StepArrays) -> bool:

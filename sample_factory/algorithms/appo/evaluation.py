@@ -57,7 +57,8 @@ def evaluate(config: Config) -> EvaluationResult:
 
 def _watch(config: Config, folder: Path, checkpoint: Checkpoint, seed: int, stopping: Callable[[], bool]) -> float:
     show = plan_show(config)
-    stage = Stage(config.run.env, show.options, show.render_mode)
+    keeps_demos = config.evaluation.record_to is not None
+    stage = Stage(config.run.env, show.options, show.render_mode, keeps_demos)
     try:
         env = stage.env
         limit_threads(1, with_torch=True)

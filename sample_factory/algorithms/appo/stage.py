@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -28,12 +29,14 @@ class Stage:
         ValueError: it cannot be made, or not be shown in this way.
     """
 
-    def __init__(self, name: str, options: SimpleNamespace, render_mode: RenderMode | None) -> None:
+    def __init__(
+        self, name: str, options: SimpleNamespace, render_mode: RenderMode | None, keeps_demos: bool = False
+    ) -> None:
         if render_mode == "human" and sys.platform == "linux" and not any(map(os.environ.get, _DISPLAYS)):
             raise ValueError(
                 "there is no display for a window (DISPLAY is not set); use --no_render, --save_video or --record_to"
             )
-        self._name, self._options, self._render_mode = name, options, render_mode
+        self._name, self._options, self._render_mode, self._keeps_demos = name, options, render_mode, keeps_demos
         self._shown: Any = None
         self.env = batch_envs(name, self._make, 1)
 
@@ -67,6 +70,19 @@ class Stage:
             raise ValueError(f"environment {self._name!r} renders {_what(image)}, not an image [height, width, 3]")
         return np.asarray(image[..., :3], np.uint8)
 
+    def overlays(self) -> list[dict[str, str]]:
+        """What the environment has to say about the frame, of each row; empty if it has no such method."""
+        overlay = env_attribute(self._shown, "overlay", None)
+        if overlay is None:
+            return []
+        texts: dict[str, str] | list[dict[str, str]] = overlay()
+        return [texts] if isinstance(texts, dict) else texts
+
+    def save_demo(self, path: Path) -> None:
+        """Save the episode that has just ended as a recording of the game's own, if the environment makes such."""
+        if self._keeps_demos and (save := env_attribute(self._shown, "save_demo", None)) is not None:
+            save(path)
+
     def close(self) -> None:
         """Close the environment."""
         self.env.close()
@@ -84,6 +100,8 @@ class Stage:
         self._shown = env
         while type(self._shown) in _CHECKING_WRAPPERS:
             self._shown = self._shown.env
+        if self._keeps_demos and (keep := env_attribute(self._shown, "keep_demos", None)) is not None:
+            keep()
         return env
 
 

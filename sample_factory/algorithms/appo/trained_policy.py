@@ -45,12 +45,14 @@ class TrainedPolicy:
         self._actions = built.layout
         self._takes_means = not sample_continuous and not deterministic
         self._state = np.zeros((num_rows, built.state_size), np.float32)
+        self.values = np.zeros(num_rows, np.float32)
+        """What the policy expected of the last observations [num_rows], as its network says it."""
 
     # hot path
     def act(self, obs: Mapping[str, np.ndarray]) -> np.ndarray:
         """Flat actions [num_rows, num_actions] for observations in the stored layout."""
         output = self._policy.act(obs, self._state)
-        self._state = np.array(output.state)
+        self._state, self.values = np.array(output.state), output.recorded["values"]
         if self._takes_means:
             return with_means(self._actions, output.actions, output.recorded["action_logits"])
         return output.actions

@@ -146,6 +146,7 @@ NEW_DEFAULTS = {
     "save_video": False,
     "video_name": None,
     "video_frames": 1_000_000_000,
+    "overlay": True,
     "max_num_frames": 1_000_000_000,
     "max_num_episodes": 1_000_000_000,
     "sample_env_episodes": 0,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sample_factory.config.command_line import given_on_command_line, parse, peek
 from sample_factory.config.env_check import CheckConfig
 from sample_factory.config.keywords import command_line
 from sample_factory.config.values import namespace
@@ -20,6 +18,7 @@ from sample_factory.envs.check.progress import Progress
 from sample_factory.envs.check.recommend import Recommendation, recommend
 from sample_factory.envs.check.report import Report
 from sample_factory.envs.check.subject import Facts, Subject
+from sample_factory.envs.options import parse_env_options
 from sample_factory.envs.rules import Finding
 from sample_factory.system.cores import available_cores
 from sample_factory.system.process import dump_stack, end_start_server, prepare_start_method
@@ -62,17 +61,7 @@ def parse_check_options(argv: Sequence[str]) -> CheckConfig:
     Raises:
         ValueError: one line that says what is wrong.
     """
-    modules = given_on_command_line(argv).get("import_module", [])
-    try:
-        for module in modules:
-            importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"--import_module={' '.join(modules)}: {error}") from error
-    env = peek(argv, "env")
-    if env is None:
-        return parse(argv, CheckConfig)  # help without an environment, or the message that it is missing
-    family = registry.resolve(env)
-    return parse(argv, CheckConfig, family.options, family.default_overrides(env))
+    return parse_env_options(argv, CheckConfig)
 
 
 def run_check(config: CheckConfig, cancelled: Callable[[], bool] = lambda: False) -> Report:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -13,12 +14,15 @@ import numpy as np
 
 from sample_factory.envs.doom.actions import action_table
 from sample_factory.envs.doom.bots import START_DIFFICULTY, BotDifficulty
+from sample_factory.envs.doom.demos import Demo, DemoRecorder, scenario_sha256
 from sample_factory.envs.doom.game import TICS_PER_SEC, GameSetup, RunningGame, start_game, stop_game
 from sample_factory.envs.doom.network import free_port, host_arguments, lineup
 from sample_factory.envs.doom.options import DoomOptions
+from sample_factory.envs.doom.overlay import player_overlay
 from sample_factory.envs.doom.player import Player, declared, match_statistics, observation_space
-from sample_factory.envs.doom.scenarios import find_scenario, map_name
+from sample_factory.envs.doom.scenarios import find_scenario
 from sample_factory.envs.doom.specs import DoomSpec
+from sample_factory.system.pace import Pace
 
 
 class DoomEnv(gym.Env[Any, Any]):
@@ -51,8 +55,7 @@ class DoomEnv(gym.Env[Any, Any]):
         options = options or DoomOptions()
         self._spec, self._options = spec, options
         self._channels_first = channels_first
-        self._tic_sec = 1 / fps if fps and render_mode == "human" else 0.0
-        self._next_tic_at = 0.0
+        self._pace = Pace(fps) if fps and render_mode == "human" else None
         self._table = action_table(spec.actions)
         self._player = Player(spec, options)
         self._scenario = find_scenario(spec, options)
@@ -60,6 +63,8 @@ class DoomEnv(gym.Env[Any, Any]):
         start = options.start_bot_difficulty
         self._bots = BotDifficulty(START_DIFFICULTY if start is None else start)
         self._game: RunningGame | None = None
+        self._map = 0
+        self._recorder: DemoRecorder | None = None
         self.nondeterministic = spec.match is not None  # the clock of a network game is that of the machine
         self.action_space = copy.deepcopy(self._table.space)  # the table is shared, a space has a random state
         self.observation_space = observation_space(spec, options, channels_first)
@@ -68,6 +73,16 @@ class DoomEnv(gym.Env[Any, Any]):
     def instance_id(self) -> str | None:
         """Names the game's shared-memory objects; None while no game runs."""
         return self._game.instance_id if self._game else None
+
+    @property
+    def doom_spec(self) -> DoomSpec:
+        """Rules and rewards."""
+        return self._spec
+
+    @property
+    def doom_options(self) -> DoomOptions:
+        """What the command line can change."""
+        return self._options
 
     @property
     def reward_shaping(self) -> dict[str, Any] | None:
@@ -105,9 +120,11 @@ class DoomEnv(gym.Env[Any, Any]):
         self._game.calls += 1
         game = self._game.api
         buttons = self._table.row(action)
-        reward = self._make_action_slowly(buttons) if self._tic_sec else game.make_action(buttons, self.frames_per_step)
+        reward = self._make_action_slowly(buttons) if self._pace else game.make_action(buttons, self.frames_per_step)
         ended = game.is_episode_finished()
         reward = self._player.step(game, reward, ended, out)
+        if self._recorder is not None:
+            self._recorder.add(reward)
         self._game.calls += 1
         if not ended:
             return reward, False, False, {}
@@ -120,11 +137,47 @@ class DoomEnv(gym.Env[Any, Any]):
         screen = self._player.screen
         return None if self.render_mode != "rgb_array" or screen is None else np.array(screen)
 
+    def overlay(self) -> dict[str, str]:
+        """What is written under the frames of a video."""
+        return {} if self._game is None else player_overlay(self._game.api, self._spec, self._table.buttons)
+
     def close(self) -> None:
         """End the game; may be called any number of times, in any state."""
         game, self._game = self._game, None
-        if game is not None:
-            stop_game(game)
+        if game is None:
+            return
+        if self._recorder is not None:
+            game.calls += 1
+            self._recorder.finish(game.api)
+            game.calls += 1
+        stop_game(game)
+
+    def keep_demos(self) -> None:
+        """Record every episode from the next reset on, for `save_demo`; matches are not recorded."""
+        if self._recorder is None and self._spec.match is None:
+            self._recorder = DemoRecorder()
+
+    def save_demo(self, path: Path) -> None:
+        """Save the episode that has just ended as that .lmp file, and what is needed to replay it as a .json file.
+
+        They are there after the next `reset` or `close`.
+        """
+        if self._recorder is not None:
+            self._recorder.save(self._demo(), path)
+
+    def _demo(self) -> Demo:
+        assert self._game is not None and self._recorder is not None
+        return Demo(
+            env=self._spec.name,
+            options=asdict(self._options),
+            frameskip=self.frames_per_step,
+            scenario_sha256=scenario_sha256(self._scenario),
+            map=self._scenario.map_name(self._map),
+            seed=self._game.api.get_seed(),
+            reward_shaping=self._player.reward_shaping,
+            total_reward=self._recorder.total_reward,
+            num_steps=self._recorder.num_steps,
+        )
 
     def _start_episode(self, reseed: bool) -> RunningGame:
         """Leaves the game within a call: its first frame has still to be read."""
@@ -134,15 +187,19 @@ class DoomEnv(gym.Env[Any, Any]):
         game = self._game
         if game is None:
             cv2.setNumThreads(0)  # frames are tiny: a thread pool per worker only costs
-            game = self._game = start_game(
-                self._setup(), seed=self._engine_seed(), map_index=self._draw_map(), game_args=self._game_args()
-            )
+            seed, self._map = self._engine_seed(), self._draw_map()
+            game = self._game = start_game(self._setup(), seed=seed, map_index=self._map, game_args=self._game_args())
             game.calls += 1
+            if self._recorder is not None:
+                self._recorder.restart(game.api)
         else:
             game.calls += 1
             if self._scenario.num_maps > 1:
-                game.api.set_doom_map(map_name(self._draw_map()))
-            game.api.new_episode()
+                self._map = self._draw_map()
+                game.api.set_doom_map(self._scenario.map_name(self._map))
+            game.api.new_episode("" if self._recorder is None else self._recorder.begin())
+        if self._recorder is not None:
+            self._recorder.deliver()
         if self._lineup is not None:
             self._add_bots(game, self._lineup.num_bots)
         return game
@@ -173,7 +230,12 @@ class DoomEnv(gym.Env[Any, Any]):
     def _final_info(self) -> dict[str, Any]:
         player, spec = self._player, self._spec
         if spec.match is None:
-            return {"true_objective": player.score} if spec.shaping or spec.rewards_health_gain else {}
+            info: dict[str, Any] = {}
+            if spec.shaping or spec.rewards_health_gain:
+                info["true_objective"] = player.score
+            if spec.statistics:
+                info["episode_extra_stats"] = {name.lower(): player.variables.get(name) for name in spec.statistics}
+            return info
         info = match_statistics(player, spec.objective)
         info["episode_extra_stats"]["bot_difficulty"] = self._bots.mean
         if self._lineup is not None and self._lineup.num_bots:
@@ -182,11 +244,10 @@ class DoomEnv(gym.Env[Any, Any]):
 
     def _make_action_slowly(self, buttons: list[float]) -> float:
         """The same as one action of `frames_per_step` tics, at the speed at which people play."""
-        assert self._game is not None
+        assert self._game is not None and self._pace is not None
         reward = 0.0
         for _ in range(self.frames_per_step):
-            time.sleep(max(0.0, self._next_tic_at - time.monotonic()))
-            self._next_tic_at = time.monotonic() + self._tic_sec
+            self._pace.wait()
             reward += self._game.api.make_action(buttons, 1)
             if self._game.api.is_episode_finished():
                 break

@@ -68,10 +68,11 @@ def make_doom_env(spec: DoomSpec, cfg: Any, render_mode: str | None = None) -> A
         "channels_first": cfg.pixel_format == "CHW",
         "render_mode": render_mode,
     }
+    fps = getattr(cfg, "fps", None)
+    common["fps"] = _DEFAULT_FPS if fps is None else fps
     if spec.match is not None and lineup(spec, spec.match, options).num_engines > 1:
         return DoomMatch(spec, options, **common)
-    fps = getattr(cfg, "fps", None)
-    return DoomEnv(spec, options, fps=_DEFAULT_FPS if fps is None else fps, **common)
+    return DoomEnv(spec, options, **common)
 
 
 FAMILY = EnvFamily(

@@ -24,7 +24,7 @@ import vizdoom
 from sample_factory.envs.doom.bots import bots_file
 from sample_factory.envs.doom.network import timelimit_min
 from sample_factory.envs.doom.options import DoomOptions
-from sample_factory.envs.doom.scenarios import Scenario, map_name
+from sample_factory.envs.doom.scenarios import Scenario
 from sample_factory.envs.doom.shared_memory import engine_instance, engine_processes
 from sample_factory.envs.doom.specs import DoomSpec
 from sample_factory.envs.doom.watch import WATCH
@@ -68,6 +68,8 @@ class GameSetup(NamedTuple):
     """Game variables that come with every frame, in this order."""
     window: bool = False
     mode: vizdoom.Mode = vizdoom.Mode.PLAYER
+    resolution: str | None = None
+    """Such as "640x480", for people; None: as the options say."""
 
 
 def start_game(setup: GameSetup, *, seed: int, map_index: int = 0, game_args: str = "") -> RunningGame:
@@ -91,7 +93,7 @@ def start_games(
     init: Callable[[list[vizdoom.DoomGame]], Any],
 ) -> list[RunningGame]:
     """Start several engines; `init` is given all games and initialises them, together if they wait for each other."""
-    if any(setup.window for setup in setups) and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    if any(setup.window for setup in setups) and not has_display():
         raise ValueError("a Doom window needs a display: neither DISPLAY nor WAYLAND_DISPLAY is set")
     # The engine reads its files at the start and is killed before it would write any: the folder can go at once.
     with tempfile.TemporaryDirectory(prefix="sample_factory_doom_", ignore_cleanup_errors=True) as name:
@@ -104,6 +106,8 @@ def start_games(
             api = vizdoom.DoomGame()
             _set_rules(api, setup, map_index, folder)
             _set_rendering(api, setup)
+            for setting, value in setup.spec.engine_settings:
+                getattr(api, f"set_{setting}")(value)
             api.set_seed(seed)
             api.set_vizdoom_path(command)
             api.set_doom_config_path(str(folder / f"engine_{i}.ini"))
@@ -114,6 +118,11 @@ def start_games(
         with _working_directory(name):
             init(apis)
     return [_running(api) for api in apis]
+
+
+def has_display() -> bool:
+    """Whether a window can be opened."""
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _running(api: vizdoom.DoomGame) -> RunningGame:
@@ -137,7 +146,7 @@ def _set_rules(api: vizdoom.DoomGame, setup: GameSetup, map_index: int, folder: 
     # Explicit paths: files of these names in the current directory would come first.
     api.set_doom_game_path(str(_PACKAGE / "freedoom2.wad"))
     api.set_doom_scenario_path(str(setup.scenario.path(folder)))
-    api.set_doom_map(map_name(map_index))
+    api.set_doom_map(setup.scenario.map_name(map_index))
     api.set_doom_skill(spec.skill)
     api.set_episode_start_time(spec.start_tic)
     api.set_episode_timeout(timeout_tics(spec, setup.options))
@@ -158,9 +167,9 @@ def timeout_tics(spec: DoomSpec, options: DoomOptions) -> int:
 
 
 def _set_rendering(api: vizdoom.DoomGame, setup: GameSetup) -> None:
-    spec, resolutions = setup.spec, vizdoom.ScreenResolution
-    wide = setup.options.wide_aspect_ratio
-    api.set_screen_resolution(resolutions.RES_256X144 if wide else resolutions.RES_160X120)
+    spec = setup.spec
+    size = setup.resolution or ("256x144" if setup.options.wide_aspect_ratio else "160x120")
+    api.set_screen_resolution(screen_resolution(size))
     api.set_screen_format(vizdoom.ScreenFormat.RGB24)  # height-width-channel: resized straight into stored rows
     api.set_render_hud(spec.hud)
     api.set_render_weapon(spec.weapon)
@@ -170,6 +179,19 @@ def _set_rendering(api: vizdoom.DoomGame, setup: GameSetup) -> None:
     api.set_render_particles(False)
     api.set_window_visible(setup.window)
     api.set_sound_enabled(False)
+
+
+def screen_resolution(size: str) -> vizdoom.ScreenResolution:
+    """The engine's name of a size such as "640x480".
+
+    Raises:
+        ValueError: it cannot draw frames of that size.
+    """
+    names = vizdoom.ScreenResolution.__members__
+    if (name := f"RES_{size.upper()}") not in names:
+        sizes = ", ".join(known.removeprefix("RES_").lower() for known in names)
+        raise ValueError(f"Doom cannot be drawn with {size} pixels; possible are {sizes}")
+    return names[name]
 
 
 def _engine_command(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,15 +14,26 @@ from gymnasium.vector import AutoresetMode
 
 from sample_factory.envs.doom.actions import action_table
 from sample_factory.envs.doom.bots import START_DIFFICULTY, BotDifficulty
-from sample_factory.envs.doom.game import GameSetup, RunningGame, start_games, stop_game
-from sample_factory.envs.doom.lockstep import Together
-from sample_factory.envs.doom.network import free_port, host_arguments, join_arguments, lineup
+from sample_factory.envs.doom.game import TICS_PER_SEC, GameSetup, RunningGame, start_games, stop_game
+from sample_factory.envs.doom.lockstep import MatchFrozenError, Together
+from sample_factory.envs.doom.network import (
+    WAIT_FOR_PEOPLE_SEC,
+    free_port,
+    host_arguments,
+    invitation,
+    join_arguments,
+    lineup,
+)
 from sample_factory.envs.doom.options import DoomOptions
+from sample_factory.envs.doom.overlay import player_overlay
 from sample_factory.envs.doom.player import Player, declared, match_statistics, observation_space
 from sample_factory.envs.doom.scenarios import find_scenario
 from sample_factory.envs.doom.specs import DoomSpec
+from sample_factory.envs.doom.watch import end_process
+from sample_factory.system.pace import Pace
 
 _START_SEC = 30.0
+_LEAVE_SEC = 5.0
 _TIC_SEC = 20.0
 """A tic takes a millisecond; on a machine that is busy with something else, some more."""
 
@@ -34,8 +46,12 @@ class DoomMatch:
     """
 
     is_multiagent = True
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+        "render_modes": ["rgb_array", "human"],
+        "render_fps": TICS_PER_SEC,
+    }
     nondeterministic = True
-    metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP, "render_modes": ["rgb_array"]}  # noqa: RUF012
 
     def __init__(
         self,
@@ -44,10 +60,12 @@ class DoomMatch:
         *,
         frameskip: int = 4,
         channels_first: bool = True,
+        fps: float = TICS_PER_SEC,
         render_mode: str | None = None,
     ) -> None:
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"render_mode={render_mode!r}: a match of several agents has no window, only 'rgb_array'")
+        """`fps` is the speed, in tics per second, where there is somebody to see it; 0 does not wait."""
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(f"render_mode={render_mode!r} must be None or one of {self.metadata['render_modes']}")
         if frameskip < 1:
             raise ValueError(f"--env_frameskip={frameskip} must be at least 1")
         assert spec.match is not None
@@ -56,6 +74,9 @@ class DoomMatch:
         self._lineup = lineup(spec, spec.match, options)
         self._channels_first = channels_first
         self.render_mode = render_mode
+        self.metadata = {**self.metadata, "render_fps": (fps or TICS_PER_SEC) / frameskip}
+        # People play at the speed of the game and no other.
+        self._pace = Pace(TICS_PER_SEC if self._lineup.num_humans else fps if render_mode == "human" else 0)
         self.frames_per_step = frameskip
         self.num_agents = self._lineup.num_agents
         self._table = action_table(spec.actions)
@@ -69,6 +90,16 @@ class DoomMatch:
         self._ended = False
         self.action_space = copy.deepcopy(self._table.space)
         self.observation_space = observation_space(spec, options, channels_first)
+
+    @property
+    def doom_spec(self) -> DoomSpec:
+        """Rules and rewards."""
+        return self._spec
+
+    @property
+    def doom_options(self) -> DoomOptions:
+        """What the command line can change."""
+        return self._options
 
     @property
     def reward_shaping(self) -> dict[str, Any] | None:
@@ -121,10 +152,17 @@ class DoomMatch:
             return None
         return np.concatenate([screen for screen in screens if screen is not None], axis=1)
 
+    def overlay(self) -> list[dict[str, str]]:
+        """What is written under the frames of a video about each agent."""
+        return [player_overlay(game.api, self._spec, self._table.buttons) for game in self._games]
+
     def close(self) -> None:
         """End all games; may be called any number of times, in any state."""
         games, self._games = self._games, []
         together, self._together = self._together, None
+        if self._lineup.num_humans and together is not None and len(games) == self.num_agents:
+            with contextlib.suppress(MatchFrozenError):  # engines that say goodbye let people play on
+                together.run([game.api.close for game in games], _LEAVE_SEC)
         for game in games:  # all at once: one that is left waits for the others
             game.kill_engine()
         for game in games:
@@ -139,6 +177,7 @@ class DoomMatch:
         apis = [game.api for game in self._games]
         earned = [0.0] * len(apis)
         for tic in range(self.frames_per_step):
+            self._pace.wait()
             is_last = tic == self.frames_per_step - 1
             calls = [_Tic(api, row, is_last) for api, row in zip(apis, buttons, strict=True)]
             for i, (reward, _) in enumerate(outcomes := self._together.run(calls, _TIC_SEC)):
@@ -165,14 +204,22 @@ class DoomMatch:
         port = free_port()
         count = self._lineup.num_engines
         arguments = [host_arguments(self._match, self._options, count, port)]
-        arguments += [join_arguments(player, port) for player in range(1, self.num_agents)]
-        setup = GameSetup(
-            self._spec, self._options, self._scenario, self._table.buttons, self._players[0].variable_names
-        )
+        arguments += [join_arguments(player, self._options, port) for player in range(1, self.num_agents)]
+        names, window = self._players[0].variable_names, self.render_mode == "human"
+        setup = GameSetup(self._spec, self._options, self._scenario, self._table.buttons, names, window)
         together = self._together = Together(self.num_agents)
+        num_humans = self._lineup.num_humans
+        if num_humans:
+            print(invitation(self._spec, self._options, port), flush=True)
 
         def init(apis: list[vizdoom.DoomGame]) -> None:
-            together.run([api.init for api in apis], _START_SEC)
+            try:
+                together.run([api.init for api in apis], WAIT_FOR_PEOPLE_SEC if num_humans else _START_SEC)
+            except MatchFrozenError:
+                # Engines that are killed while they start crash the interpreter.
+                if num_humans:
+                    end_process(f"error: nobody joined in {WAIT_FOR_PEOPLE_SEC // 60} minutes")
+                raise
 
         self._games = start_games(
             [setup] * self.num_agents,

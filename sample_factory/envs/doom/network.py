@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from sample_factory.envs.doom.options import DoomOptions
 from sample_factory.envs.doom.specs import MAX_PLAYERS, DoomSpec, MatchRules
 
 _CONNECT_TIMEOUT_SEC = 10
+WAIT_FOR_PEOPLE_SEC = 600
+"""How long a match waits for those who join it from another terminal."""
 _SERVER_RULES = " ".join(
     f"+{rule} 1"
     for rule in (
@@ -69,13 +72,30 @@ def host_arguments(match: MatchRules, options: DoomOptions, num_engines: int, po
     minutes = timelimit_min(match, options) + 0.5
     return (
         f"-host {num_engines} -port {port} -deathmatch +timelimit {minutes:g} {_SERVER_RULES} "
-        f"+viz_respawn_delay {match.respawn_delay_sec} {_waiting()} {player_arguments(0)}"
+        f"+viz_respawn_delay {match.respawn_delay_sec} {_waiting(options)} {player_arguments(0)}"
     )
 
 
-def join_arguments(player: int, port: int) -> str:
-    """Arguments of an engine that joins the one on that port."""
-    return f"-join 127.0.0.1:{port} {_waiting()} {player_arguments(player)}"
+def join_arguments(player: int, options: DoomOptions, port: int) -> str:
+    """Arguments of an agent's engine that joins the one on that port."""
+    return f"-join 127.0.0.1:{port} {_waiting(options)} {player_arguments(player)}"
+
+
+def person_arguments(address: str) -> str:
+    """Arguments of a person's engine that joins the one at HOST:PORT."""
+    waiting = f"+viz_connect_timeout {2 * WAIT_FOR_PEOPLE_SEC}"
+    return f"-join {address} {waiting} +name person +colorset {MAX_PLAYERS - 1}"
+
+
+def invitation(spec: DoomSpec, options: DoomOptions, port: int) -> str:
+    """One line for the people for whom a match waits: how they join it."""
+    count, minutes = options.num_humans, WAIT_FOR_PEOPLE_SEC // 60
+    # Their engines need the same level and the same clock.
+    same = ("doom_map_seed", "doom_num_maps", "doom_scenarios_dir", "timelimit")
+    values = {name: getattr(options, name) for name in same if getattr(options, name) != getattr(DoomOptions, name)}
+    flags = "".join(f" --{name}={shlex.quote(str(value))}" for name, value in values.items())
+    command = f"python -m sample_factory.envs.doom.play_doom --env={spec.name} --join=127.0.0.1:{port}{flags}"
+    return f"waiting {minutes} minutes for {count} {'person' if count == 1 else 'people'}: {command}"
 
 
 def player_arguments(player: int) -> str:
@@ -90,5 +110,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _waiting() -> str:
-    return f"+viz_connect_timeout {_CONNECT_TIMEOUT_SEC}"
+def _waiting(options: DoomOptions) -> str:
+    # For people others look at the clock: an engine that gives up crashes the interpreter.
+    return f"+viz_connect_timeout {2 * WAIT_FOR_PEOPLE_SEC if options.num_humans else _CONNECT_TIMEOUT_SEC}"

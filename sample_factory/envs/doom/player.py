@@ -81,7 +81,8 @@ class Player:
 
     def frags(self) -> list[float]:
         """Frags of every player of the match, in the order of their numbers."""
-        count = int(self.variables.get("PLAYER_COUNT", 1))
+        # Of a player who left the number is free, and the others keep theirs.
+        count = max(int(self.variables.get("PLAYER_COUNT", 1)), self.number)
         return [self.variables.get(f"PLAYER{number}_FRAGCOUNT") for number in range(1, count + 1)]
 
     # hot path

@@ -25,6 +25,12 @@ class Scenario(NamedTuple):
     file: Path | None
     content: bytes
     num_maps: int
+    only_map: str | None = None
+    """Its name, where there is one."""
+
+    def map_name(self, index: int) -> str:
+        """Name of the map of that number, from 0."""
+        return self.only_map or f"map{index + 1:02d}"
 
     def path(self, folder: Path) -> Path:
         """Where the engine finds it; writes it into `folder` if it is no file."""
@@ -52,26 +58,21 @@ def find_scenario(spec: DoomSpec, options: DoomOptions) -> Scenario:
     if spec.scenario.endswith(".wad"):
         return _of_file(spec, Path(spec.scenario).expanduser().resolve(), "its specification")
     shipped = _PACKAGE / "scenarios" / f"{spec.scenario}.wad"
-    return Scenario(spec.scenario, _existing(spec, shipped, "its specification"), b"", 1)
-
-
-def map_name(index: int) -> str:
-    """Name of the map of that number, from 0."""
-    return f"map{index + 1:02d}"
+    return Scenario(spec.scenario, _existing(spec, shipped, "its specification"), b"", 1, spec.map)
 
 
 def _of_file(spec: DoomSpec, path: Path, said_by: str) -> Scenario:
     """A user's file, which may be anything."""
     status = _existing(spec, path, said_by).stat()
-    _try_out(path, status.st_mtime_ns, status.st_size, spec.match is not None)
-    return Scenario(path.stem, path, b"", 1)
+    _try_out(path, status.st_mtime_ns, status.st_size, spec.map, spec.match is not None)
+    return Scenario(path.stem, path, b"", 1, spec.map)
 
 
 @functools.cache
-def _try_out(path: Path, changed_ns: int, size_bytes: int, is_match: bool) -> None:
+def _try_out(path: Path, changed_ns: int, size_bytes: int, map_name: str, is_match: bool) -> None:
     """Once in a process, for each version of a file."""
     # Levels made for matches may have no place where a single player begins, and the engine ends over it.
-    check_wad(path, map_name(0), game_args=f"-host 1 -port {free_port()} -deathmatch" if is_match else "")
+    check_wad(path, map_name, game_args=f"-host 1 -port {free_port()} -deathmatch" if is_match else "")
 
 
 def _existing(spec: DoomSpec, path: Path, said_by: str) -> Path:

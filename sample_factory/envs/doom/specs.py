@@ -45,6 +45,8 @@ class DoomSpec:
     """One of the package's own scenarios, the stem of a WAD file in VizDoom's scenarios folder, or the path of a file
     of one's own that ends in .wad."""
     actions: tuple[Component, ...]
+    map: str = "map01"
+    """Which map of a WAD file is played; the package's own scenarios have several, one after the other."""
     timeout_tics: int = 2100
     """Tics (1/35 s) until an episode is cut; 0 means never."""
     start_tic: int = 1
@@ -66,10 +68,14 @@ class DoomSpec:
     """Red when hurt, yellow when something is picked up."""
     game_args: str = ""
     """Further arguments of the engine."""
+    engine_settings: tuple[tuple[str, float | bool], ...] = ()
+    """Further rewards and what is drawn, by the names of VizDoom's configuration files (kill_reward)."""
     original: str = ""
     """Stem of the WAD file that `--doom_scenarios_dir` may have instead of the package's own scenario."""
     variables: tuple[str, ...] = ()
     """Game variables that rewards, measurements and statistics look at."""
+    statistics: tuple[str, ...] = ()
+    """Those of `variables` whose values are reported at an episode's end, where one player is alone."""
     measurements: bool = False
     """Observations are the image and the measurements."""
     shaping: Callable[[], dict[str, Any]] | None = None

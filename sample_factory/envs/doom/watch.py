@@ -70,9 +70,10 @@ class EngineWatch:
             self.look()
 
 
-def end_process() -> None:
+def end_process(why: str = "a Doom engine is gone and its library waits for it: this process ends") -> None:
     """End this process without waiting for anything."""
-    print("a Doom engine is gone and its library waits for it: this process ends", file=sys.stderr, flush=True)
+    print(why, file=sys.stderr, flush=True)
+    sys.stdout.flush()
     os._exit(1)
 
 

@@ -27,6 +27,7 @@ class Fake:
 
     def act(self, obs):
         self.num_decisions += 1
+        self.values = np.full(len(obs["obs"]), 0.5)
         return np.zeros((len(obs["obs"]), 1), np.int32)
 
     def forget(self, rows):

@@ -22,10 +22,10 @@ from sample_factory.algorithms.appo.evaluation_report import summarize
 from sample_factory.algorithms.appo.options import parse_evaluation_options
 from sample_factory.algorithms.appo.tests.envs_to_watch import CLIP_STEPS, Scripted
 from sample_factory.algorithms.appo.tests.test_enjoy import Fake
-from sample_factory.algorithms.appo.tests.videos import read_mp4
 from sample_factory.algorithms.status import Status
 from sample_factory.envs.batching import batch_envs
 from sample_factory.envs.tests.envs_for_tests import Duel
+from sample_factory.system.tests.videos import read_mp4
 
 
 def _folder(names: list[str]) -> Path:
@@ -177,7 +177,7 @@ def test_a_recurrent_policy_is_watched_and_sampled(tmaze, capsys):
 
 
 def test_doom_is_filmed_frame_by_frame(doom):
-    assert main([*doom, "--save_video", "--max_num_frames=20", "--seed=1"]) == 0
+    assert main([*doom, "--save_video", "--max_num_frames=20", "--seed=1", "--overlay=False"]) == 0
     frames = read_mp4(_folder(doom) / "replay.mp4", 640, 480)
     assert len(frames) == 21
     _, seconds = imageio_ffmpeg.count_frames_and_secs(str(_folder(doom) / "replay.mp4"))
@@ -185,6 +185,30 @@ def test_doom_is_filmed_frame_by_frame(doom):
     # The floor is brown: more red than blue; the ceiling, darker, is above it.
     ceiling, floor = frames[9][40:80, 280:360].mean((0, 1)), frames[9][260:300, 50:200].mean((0, 1))
     assert floor[0] > floor[2] + 10 and floor.sum() > ceiling.sum() + 50
+
+
+def test_doom_is_filmed_with_what_there_is_to_know_under_the_frames(doom):
+    assert main([*doom, "--save_video", "--video_name=known.mp4", "--max_num_frames=5", "--seed=1"]) == 0
+    assert main([*doom, "--save_video", "--video_name=bare.gif", "--max_num_frames=5", "--seed=1"]) == 0
+    with imageio.get_reader(_folder(doom) / "known.mp4") as reader:
+        frame = np.asarray(reader.get_data(4))
+    assert frame.shape[1] == 640 and frame.shape[0] > 520
+    caption = frame[480:]
+    assert caption.max() > 200 and np.median(caption) < 40
+    with imageio.get_reader(_folder(doom) / "bare.gif") as reader:
+        assert np.asarray(reader.get_data(4)).shape[:2] == (120, 160)
+
+
+def test_recorded_doom_episodes_can_be_replayed_by_the_game(doom, tmp_path, capsys):
+    from sample_factory.envs.doom import doom_play_demo
+
+    assert main([*doom, f"--record_to={tmp_path}", "--max_num_episodes=1", "--seed=1"]) == 0
+    rewards = [line.split("reward ")[1].split(",")[0] for line in _rewards(capsys.readouterr().out)]
+    demos = sorted((tmp_path / "doom_basic").glob("*.lmp"))
+    assert [path.with_suffix(".mp4").exists() for path in demos] == [True]
+    for path, reward in zip(demos, rewards, strict=True):
+        assert doom_play_demo.main([f"--demo_path={path}"]) == 0
+        assert f"reward {reward}" in capsys.readouterr().out
 
 
 def test_ctrl_c_ends_with_status_2(cartpole):

@@ -6,8 +6,8 @@ import imageio
 import numpy as np
 import pytest
 
-from sample_factory.algorithms.appo.tests.videos import read_mp4
-from sample_factory.algorithms.appo.video import EpisodeVideos, VideoFile
+from sample_factory.system.tests.videos import read_mp4
+from sample_factory.system.video import EpisodeVideos, VideoFile
 
 
 def _frame(red: int, height: int = 32) -> np.ndarray:

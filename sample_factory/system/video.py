@@ -90,11 +90,13 @@ class EpisodeVideos:
         """Append a frame to the video of this episode."""
         self._video.add(frame)
 
-    def end_episode(self, reward: float) -> None:
-        """The frames so far are a whole episode."""
-        self._video.close(self._folder / f"ep_{self._number:03d}_r{reward:.2f}.mp4")
+    def end_episode(self, reward: float) -> Path:
+        """The frames so far are a whole episode; returns their video."""
+        path = self._folder / f"ep_{self._number:03d}_r{reward:.2f}.mp4"
+        self._video.close(path)
         self._number += 1
         self._video = self._new_video()
+        return path
 
     def close(self) -> None:
         """Keep an episode that has not ended, without a reward in its name."""
