@@ -108,7 +108,7 @@ CASES = {
     "minigrid_doorkey": LearningCase(
         f"--env=MiniGrid-DoorKey-6x6-v0 {_COMMON} --use_rnn=False --num_envs_per_worker=16 --rollout=128 "
         "--recurrence=128 --batch_size=512 --num_batches_per_iteration=8 --ppo_epochs=4 --learning_rate=0.0003 "
-        "--max_grad_norm=0.5 --exploration_loss_coeff=0.01 --train_for_env_steps=1500000",
+        "--adam_eps=0.00001 --max_grad_norm=0.5 --exploration_loss_coeff=0.01 --train_for_env_steps=600000",
         0.9,
         by_median=True,
     ),
