@@ -141,10 +141,17 @@ def _ensure_server() -> None:
 
 
 def _kill_server() -> None:
+    """Returns when it is dead: one that is only dying would still be asked for the next child."""
     pid = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
-    if pid is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    if pid is None:
+        return
+    with contextlib.suppress(psutil.NoSuchProcess):
+        server = psutil.Process(pid)
+        server.kill()
+        deadline = time.monotonic() + _SERVER_END_SEC
+        # A zombie is left for the standard library to reap.
+        while server.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+            time.sleep(0.01)
 
 
 def end_start_server() -> None:
