@@ -105,7 +105,9 @@ CASES = {
     },
     "hopper": LearningCase(f"--env=mujoco_hopper {_MACHINE} --train_for_env_steps=2000000", 1500, by_median=True),
     "dmc_cartpole_swingup": LearningCase(
-        f"--env=dmc_cartpole_swingup {_MACHINE} --train_for_env_steps=3000000", 700, by_median=True
+        f"--env=dmc_cartpole_swingup {_MACHINE} --env_frameskip=4 --adam_eps=0.00001 --train_for_env_steps=3000000",
+        700,
+        by_median=True,
     ),
     "minigrid_doorkey": LearningCase(
         f"--env=MiniGrid-DoorKey-6x6-v0 {_COMMON} --use_rnn=False --num_envs_per_worker=16 --rollout=128 "
