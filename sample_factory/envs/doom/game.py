@@ -25,7 +25,7 @@ from sample_factory.envs.doom.bots import bots_file
 from sample_factory.envs.doom.network import timelimit_min
 from sample_factory.envs.doom.options import DoomOptions
 from sample_factory.envs.doom.scenarios import Scenario
-from sample_factory.envs.doom.shared_memory import engine_instance, engine_processes
+from sample_factory.envs.doom.shared_memory import engine_instance, engine_processes, sweep
 from sample_factory.envs.doom.specs import DoomSpec
 from sample_factory.envs.doom.watch import WATCH
 
@@ -116,8 +116,20 @@ def start_games(
             apis.append(api)
         # A _vizdoom.cfg in the current directory would silently override all settings.
         with _working_directory(name):
-            init(apis)
+            try:
+                init(apis)
+            except Exception:
+                _kill_engines(apis)  # those that have started wait for the others
+                raise
     return [_running(api) for api in apis]
+
+
+def _kill_engines(apis: Sequence[vizdoom.DoomGame]) -> None:
+    engines = engine_processes()
+    for api in apis:
+        if (pid := engines.get(api.get_instance_id())) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def has_display() -> bool:
@@ -139,6 +151,16 @@ def stop_game(game: RunningGame) -> None:
     WATCH.remove(game)
     game.kill_engine()
     game.api.close()
+
+
+def abandon_game(game: RunningGame) -> None:
+    """End the engine of a game that another thread still waits for, and remove its shared memory; leave the game alone.
+
+    The thread holds on to the game, so that it is not destroyed either.
+    """
+    WATCH.remove(game)
+    game.kill_engine()
+    sweep([game.instance_id])
 
 
 def _set_rules(api: vizdoom.DoomGame, setup: GameSetup, map_index: int, folder: Path) -> None:

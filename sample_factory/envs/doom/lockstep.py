@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,12 +23,14 @@ class MatchFrozenError(RuntimeError):
 class Together:
     """One thread per player, in which its calls run; the threads end with the process, or at `close`.
 
-    A call that never returns keeps its thread: such a group must be closed and replaced.
+    A call that never returns keeps its thread: such a group must be closed and replaced, and nobody else may touch what
+    that call works on (`unfinished`).
     """
 
     def __init__(self, num_players: int) -> None:
         self._calls: list[queue.SimpleQueue[Call | None]] = [queue.SimpleQueue() for _ in range(num_players)]
         self._outcomes: queue.SimpleQueue[tuple[int, Any, BaseException | None]] = queue.SimpleQueue()
+        self._busy: set[int] = set()
         for player, calls in enumerate(self._calls):
             name = f"doom player {player}"
             threading.Thread(target=_serve, args=(player, calls, self._outcomes), name=name, daemon=True).start()
@@ -40,6 +43,8 @@ class Together:
             MatchFrozenError: one has not returned in that time.
             Exception: what the first failing call raised, once all have returned.
         """
+        assert not self._busy
+        self._busy.update(range(len(self._calls)))
         for mine, call in zip(self._calls, calls, strict=True):
             mine.put(call)
         results: list[Any] = [None] * len(calls)
@@ -49,10 +54,22 @@ class Together:
                 player, results_of_player, error = self._outcomes.get(timeout=timeout_sec)
             except queue.Empty:
                 raise failure or MatchFrozenError(f"no answer from a Doom engine in {timeout_sec:g} s") from None
+            self._busy.discard(player)
             results[player], failure = results_of_player, failure or error
         if failure is not None:
             raise failure
         return results
+
+    def unfinished(self, timeout_sec: float) -> frozenset[int]:
+        """Players whose last call has not returned, and does not in that time either."""
+        deadline = time.monotonic() + timeout_sec
+        while self._busy:
+            try:
+                player, _, _ = self._outcomes.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                break
+            self._busy.discard(player)
+        return frozenset(self._busy)
 
     def close(self) -> None:
         """Let the threads end."""

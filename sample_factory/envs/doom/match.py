@@ -14,7 +14,7 @@ from gymnasium.vector import AutoresetMode
 
 from sample_factory.envs.doom.actions import action_table
 from sample_factory.envs.doom.bots import START_DIFFICULTY, BotDifficulty
-from sample_factory.envs.doom.game import TICS_PER_SEC, GameSetup, RunningGame, start_games, stop_game
+from sample_factory.envs.doom.game import TICS_PER_SEC, GameSetup, RunningGame, abandon_game, start_games, stop_game
 from sample_factory.envs.doom.lockstep import MatchFrozenError, Together
 from sample_factory.envs.doom.network import (
     WAIT_FOR_PEOPLE_SEC,
@@ -34,6 +34,8 @@ from sample_factory.system.pace import Pace
 
 _START_SEC = 30.0
 _LEAVE_SEC = 5.0
+_KILLED_SEC = 2.0
+"""Until a call whose engine has been killed has noticed, or never will."""
 _TIC_SEC = 20.0
 """A tic takes a millisecond; on a machine that is busy with something else, some more."""
 
@@ -165,8 +167,13 @@ class DoomMatch:
                 together.run([game.api.close for game in games], _LEAVE_SEC)
         for game in games:  # all at once: one that is left waits for the others
             game.kill_engine()
-        for game in games:
-            stop_game(game)
+        # A call that is still under way would crash the interpreter if its game was closed beside it.
+        stuck = frozenset() if together is None else together.unfinished(_KILLED_SEC)
+        for player, game in enumerate(games):
+            if player in stuck:
+                abandon_game(game)
+            else:
+                stop_game(game)
         if together is not None:
             together.close()
 

@@ -106,6 +106,48 @@ def test_a_frozen_engine_is_noticed_and_the_match_rebuilt(monkeypatch):
         assert observations[0]["obs"].any()
 
 
+def test_games_that_never_answer_are_abandoned_without_a_crash(monkeypatch):
+    monkeypatch.setattr("sample_factory.envs.doom.match._TIC_SEC", 0.2)
+    monkeypatch.setattr("sample_factory.envs.doom.match._KILLED_SEC", 0.2)
+    with _match() as match:
+        for seed in range(4):  # what an engine was doing when it was killed decides whether its call returns
+            match.reset(seed=seed)
+            ids = [game.instance_id for game in match._games]
+            pid = match._games[seed % 2].engine_pid
+            assert pid is not None
+            os.kill(pid, signal.SIGSTOP)
+            with pytest.raises(MatchFrozenError):
+                for _ in range(3):
+                    match.step(_random_actions(match))
+            match.close()
+            assert not set(ids) & set(engine_processes())
+            assert not any(shared_objects(instance_id) for instance_id in ids)
+
+
+def test_a_game_that_a_thread_is_stuck_in_is_not_touched(monkeypatch):
+    with _match() as match:
+        match.reset(seed=1)
+        games = list(match._games)
+        monkeypatch.setattr(Together, "unfinished", lambda *_: frozenset({1}))
+        match.close()
+        assert not {game.instance_id for game in games} & set(engine_processes())
+        assert not any(shared_objects(game.instance_id) for game in games)
+        monkeypatch.undo()
+        match.reset(seed=1)
+        match.step(_random_actions(match))
+
+
+def test_players_whose_calls_have_not_returned_are_known():
+    together, release = Together(2), threading.Event()
+    with pytest.raises(MatchFrozenError):
+        together.run([lambda: None, release.wait], 0.05)
+    assert together.unfinished(0.05) == {1}
+    release.set()
+    assert together.unfinished(10) == set()
+    assert together.run([lambda: 1, lambda: 2], 10) == [1, 2]
+    together.close()
+
+
 def test_closing_leaves_no_engine_and_no_thread():
     before = {thread.name for thread in threading.enumerate()}
     with _match() as match:
