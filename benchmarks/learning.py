@@ -84,8 +84,8 @@ CASES = {
     "tmaze_without_memory": LearningCase(f"{_TMAZE} --use_rnn=False", 1.95 - 0.2, at_most=1.95 + 0.2, episodes=1000),
     # No answer changes what comes later, so nothing but noise is lost with a small gamma.
     "recall": LearningCase(
-        f"--env=recall_3 {_MEMORY} --use_rnn=True --gamma=0.1 --learning_rate=0.002 --exploration_loss_coeff=0.0005 "
-        "--train_for_env_steps=2000000",
+        f"--env=recall_5 {_MEMORY} --use_rnn=True --gamma=0.1 --exploration_loss_coeff=0.0005 --adam_eps=0.00001 "
+        "--num_envs_per_worker=32 --batch_size=1024 --ppo_epochs=4 --ppo_clip_ratio=0.1 --train_for_env_steps=3000000",
         0.98,
         episodes=1000,
     ),
