@@ -92,7 +92,8 @@ def _draw_panel(panel: Axes, case: str, lines: list[Curve], bar: float | None) -
     for i, line in enumerate(lines):
         color, label = f"C{i}", f"seed {line.seed}"
         if len(cases) > 1:
-            color, label = f"C{cases.index(line.case)}", f"{line.case}, {label}"
+            is_first = line.case not in [before.case for before in lines[:i]]
+            color, label = f"C{cases.index(line.case)}", line.case if is_first else ""
         panel.plot([frames / 1e6 for frames in line.frames], line.returns, color=color, label=label, linewidth=1.2)
     if bar is not None:
         panel.axhline(bar, color="gray", linestyle="--", linewidth=1)
