@@ -12,7 +12,7 @@ import numpy as np
 
 _LEVELS = range(10, 101, 10)
 _BOTS_PER_LEVEL = 10
-START_DIFFICULTY = 20
+_START_DIFFICULTY = 20
 MAX_DIFFICULTY = 150
 """Above 100, so that nearly all bots are of the highest level."""
 _STEP = 10
@@ -28,10 +28,11 @@ class BotDifficulty:
     """Chooses bots about as good as the agent: better ones after a win, worse ones after it came near the end.
 
     Args:
-        start: 0 to 150; from 150 on it stays.
+        start: 0 to 150; from 150 on it stays. None is what `--start_bot_difficulty` says it is.
     """
 
-    def __init__(self, start: int = START_DIFFICULTY) -> None:
+    def __init__(self, start: int | None = None) -> None:
+        start = _START_DIFFICULTY if start is None else start
         self.mean = min(start, MAX_DIFFICULTY)
         self._is_fixed = start >= MAX_DIFFICULTY
 
@@ -41,6 +42,10 @@ class BotDifficulty:
         rounded = np.clip(np.round(levels / 10) * 10, _LEVELS[0], _LEVELS[-1]).astype(int).tolist()
         numbers = rng.permutation(_BOTS_PER_LEVEL)[:num_bots].tolist()
         return [f"BOT_{level}_{number}" for level, number in zip(rounded, numbers, strict=True)]
+
+    def commands(self, num_bots: int, rng: np.random.Generator) -> list[str]:
+        """Commands for the engine of the host when a match begins: bots of the last one are gone or leave."""
+        return ["removebots", *(f"addbot {name}" for name in self.draw(num_bots, rng))]
 
     def update(self, frags: Sequence[float], number: int) -> None:
         """A match has ended with these frags; the agent is player `number` (from 1)."""

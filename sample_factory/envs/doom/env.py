@@ -13,7 +13,7 @@ import gymnasium as gym
 import numpy as np
 
 from sample_factory.envs.doom.actions import action_table
-from sample_factory.envs.doom.bots import START_DIFFICULTY, BotDifficulty
+from sample_factory.envs.doom.bots import BotDifficulty
 from sample_factory.envs.doom.demos import Demo, DemoRecorder, scenario_sha256
 from sample_factory.envs.doom.game import TICS_PER_SEC, GameSetup, RunningGame, start_game, stop_game
 from sample_factory.envs.doom.network import free_port, host_arguments, lineup
@@ -60,8 +60,7 @@ class DoomEnv(gym.Env[Any, Any]):
         self._player = Player(spec, options)
         self._scenario = find_scenario(spec, options)
         self._lineup = None if spec.match is None else lineup(spec, spec.match, options)
-        start = options.start_bot_difficulty
-        self._bots = BotDifficulty(START_DIFFICULTY if start is None else start)
+        self._bots = BotDifficulty(options.start_bot_difficulty)
         self._game: RunningGame | None = None
         self._map = 0
         self._recorder: DemoRecorder | None = None
@@ -201,7 +200,8 @@ class DoomEnv(gym.Env[Any, Any]):
         if self._recorder is not None:
             self._recorder.deliver()
         if self._lineup is not None:
-            self._add_bots(game, self._lineup.num_bots)
+            for command in self._bots.commands(self._lineup.num_bots, self.np_random):
+                game.api.send_game_command(command)
         return game
 
     def _setup(self) -> GameSetup:
@@ -215,11 +215,6 @@ class DoomEnv(gym.Env[Any, Any]):
             return ""
         assert self._lineup.num_engines == 1, "several engines are a DoomMatch"
         return host_arguments(match, self._options, 1, free_port())
-
-    def _add_bots(self, game: RunningGame, count: int) -> None:
-        game.api.send_game_command("removebots")
-        for name in self._bots.draw(count, self.np_random):
-            game.api.send_game_command(f"addbot {name}")
 
     def _draw_map(self) -> int:
         return int(self.np_random.integers(self._scenario.num_maps)) if self._scenario.num_maps > 1 else 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import cv2
@@ -13,7 +15,7 @@ import vizdoom
 from gymnasium.vector import AutoresetMode
 
 from sample_factory.envs.doom.actions import action_table
-from sample_factory.envs.doom.bots import START_DIFFICULTY, BotDifficulty
+from sample_factory.envs.doom.bots import BotDifficulty
 from sample_factory.envs.doom.game import TICS_PER_SEC, GameSetup, RunningGame, abandon_game, start_games, stop_game
 from sample_factory.envs.doom.lockstep import MatchFrozenError, Together
 from sample_factory.envs.doom.network import (
@@ -33,6 +35,8 @@ from sample_factory.envs.doom.watch import end_process
 from sample_factory.system.pace import Pace
 
 _START_SEC = 30.0
+_BETWEEN_STARTS_SEC = 0.1
+"""Engines that start in the same instant crash the interpreter."""
 _LEAVE_SEC = 5.0
 _KILLED_SEC = 2.0
 """Until a call whose engine has been killed has noticed, or never will."""
@@ -84,8 +88,7 @@ class DoomMatch:
         self._table = action_table(spec.actions)
         self._scenario = find_scenario(spec, options)
         self._players = [Player(spec, options) for _ in range(self.num_agents)]
-        start = options.start_bot_difficulty
-        self._bots = BotDifficulty(START_DIFFICULTY if start is None else start)
+        self._bots = BotDifficulty(options.start_bot_difficulty)
         self._games: list[RunningGame] = []
         self._together: Together | None = None
         self._rng = np.random.default_rng()
@@ -201,10 +204,8 @@ class DoomMatch:
         else:
             assert self._together is not None
             self._together.run([game.api.new_episode for game in self._games], _START_SEC)
-        host = self._games[0].api
-        host.send_game_command("removebots")
-        for name in self._bots.draw(self._lineup.num_bots, self._rng):
-            host.send_game_command(f"addbot {name}")
+        for command in self._bots.commands(self._lineup.num_bots, self._rng):
+            self._games[0].api.send_game_command(command)
 
     def _start(self) -> None:
         cv2.setNumThreads(0)
@@ -221,7 +222,8 @@ class DoomMatch:
 
         def init(apis: list[vizdoom.DoomGame]) -> None:
             try:
-                together.run([api.init for api in apis], WAIT_FOR_PEOPLE_SEC if num_humans else _START_SEC)
+                calls = [partial(_init_later, api, _BETWEEN_STARTS_SEC * i) for i, api in enumerate(apis)]
+                together.run(calls, WAIT_FOR_PEOPLE_SEC if num_humans else _START_SEC)
             except MatchFrozenError:
                 # Engines that are killed while they start crash the interpreter.
                 if num_humans:
@@ -243,6 +245,11 @@ class DoomMatch:
                 info["episode_extra_stats"]["bot_difficulty"] = self._bots.mean
             self._bots.update(self._players[0].frags(), self._players[0].number)
         return infos
+
+
+def _init_later(api: vizdoom.DoomGame, delay_sec: float) -> None:
+    time.sleep(delay_sec)
+    api.init()
 
 
 class _Tic:

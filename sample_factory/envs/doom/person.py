@@ -12,7 +12,7 @@ import numpy as np
 import vizdoom
 
 from sample_factory.envs.doom.actions import action_table
-from sample_factory.envs.doom.bots import START_DIFFICULTY, BotDifficulty
+from sample_factory.envs.doom.bots import BotDifficulty
 from sample_factory.envs.doom.game import GameSetup, RunningGame, start_game, start_games, stop_game
 from sample_factory.envs.doom.lockstep import MatchFrozenError, Together
 from sample_factory.envs.doom.network import free_port, host_arguments, lineup, person_arguments
@@ -67,8 +67,7 @@ class Person:
         self._space.seed(seed)
         self._player = Player(spec, options)
         self._rows = self._player.new_rows()
-        start = options.start_bot_difficulty
-        self._bots = BotDifficulty(START_DIFFICULTY if start is None else start)
+        self._bots = BotDifficulty(options.start_bot_difficulty)
         self._game: RunningGame | None = None
         self._together: Together | None = None
 
@@ -178,9 +177,9 @@ class Person:
 
     def _add_bots(self, game: vizdoom.DoomGame) -> None:
         assert self._spec.match is not None
-        game.send_game_command("removebots")
-        for name in self._bots.draw(lineup(self._spec, self._spec.match, self._options).num_bots, self._rng):
-            game.send_game_command(f"addbot {name}")
+        num_bots = lineup(self._spec, self._spec.match, self._options).num_bots
+        for command in self._bots.commands(num_bots, self._rng):
+            game.send_game_command(command)
 
     def _statistics(self) -> dict[str, float]:
         statistics: dict[str, float] = match_statistics(self._player, self._spec.objective)["episode_extra_stats"]

@@ -107,10 +107,7 @@ def _person(config: PlayConfig) -> Person:
 
 def _play(person: Person, options: PlayOptions, stopping: Callable[[], bool]) -> None:
     if not options.no_window:
-        print(
-            "arrow keys move and turn, Ctrl shoots, Alt strafes, Shift runs, Space opens; Esc shows the menu",
-            flush=True,
-        )
+        print(_KEYS, flush=True)
     number = 0
     while not options.num_episodes or number < options.num_episodes:
         episode = person.play_episode(stopping)
