@@ -54,22 +54,20 @@ class Measurements:
 
     def __init__(self, variables: Sequence[str]) -> None:
         names = list(variables)
-        # What is absent is read from a place behind the variables, where there is a 1.
-        self._sources = np.array(
-            [names.index(entry.variable) if entry.variable in names else len(names) for entry in _ENTRIES], np.intp
-        )
-        is_here = self._sources < len(names)
-        self._scales = np.where(is_here, [entry.scale for entry in _ENTRIES], [entry.absent for entry in _ENTRIES])
-        self._lows = np.array([entry.low for entry in _ENTRIES], np.float32)
-        self._highs = np.array([entry.high for entry in _ENTRIES], np.float32)
-        self._variables = np.ones(len(names) + 1)
-        self._row = np.zeros(len(_ENTRIES))
+        self._present = [
+            (place, names.index(entry.variable), entry.scale, entry.low, entry.high)
+            for place, entry in enumerate(_ENTRIES)
+            if entry.variable in names
+        ]
+        self._row = np.array([entry.absent for entry in _ENTRIES], np.float32)
+        self._read: Sequence[float] = ()
 
     # hot path
-    def write(self, variables: np.ndarray, row: np.ndarray) -> None:
+    def write(self, variables: Sequence[float], row: np.ndarray) -> None:
         """Write what these variables mean into `row`, float32 [23]; numbers out of bounds are cut."""
-        self._variables[:-1] = variables
-        self._variables.take(self._sources, out=self._row, mode="clip")  # the other modes copy once more
-        np.multiply(self._row, self._scales, out=row, casting="same_kind")
-        np.maximum(row, self._lows, out=row)
-        np.minimum(row, self._highs, out=row)
+        if variables != self._read:  # in most steps nothing happens to a player
+            self._read = variables
+            for place, index, scale, low, high in self._present:
+                value = variables[index] * scale
+                self._row[place] = low if value < low else high if value > high else value
+        row[:] = self._row

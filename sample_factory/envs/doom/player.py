@@ -14,7 +14,7 @@ from sample_factory.envs.doom.measurements import Measurements, measurements_spa
 from sample_factory.envs.doom.options import DoomOptions
 from sample_factory.envs.doom.shaping import HealthGainReward, Shaping, VariableReward
 from sample_factory.envs.doom.specs import DoomSpec
-from sample_factory.envs.doom.variables import VariableArray
+from sample_factory.envs.doom.variables import Variables
 
 _GATHERING_VARIABLES = ("HEALTH",)
 
@@ -31,7 +31,7 @@ class Player:
         self._size = (options.res_w, options.res_h)
         self._row_shape = (options.res_h, options.res_w, 3)
         self.variable_names = variable_names(spec)
-        self.variables = VariableArray(self.variable_names)
+        self.variables = Variables(self.variable_names)
         self._engine_variables = [getattr(vizdoom.GameVariable, name) for name in self.variable_names]
         self._measurements = Measurements(self.variable_names) if spec.measurements else None
         self.reward_shaping: dict[str, Any] | None = None if spec.shaping is None else spec.shaping()

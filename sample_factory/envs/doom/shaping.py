@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
-
-import numpy as np
 
 _LARGEST_STEP = {"DAMAGECOUNT": 200.0, "HITCOUNT": 5.0}
 """A rocket into a crowd would otherwise be worth more than winning."""
@@ -16,12 +15,12 @@ _STEPS_TO_SETTLE = 5
 class Shaping(Protocol):
     """The extra rewards of one player."""
 
-    def start(self, variables: np.ndarray) -> None:
+    def start(self, variables: Sequence[float]) -> None:
         """An episode begins with these game variables."""
         ...
 
     # hot path
-    def step(self, variables: np.ndarray) -> float:
+    def step(self, variables: Sequence[float]) -> float:
         """The extra reward of a step that ended with these, and did not end the episode."""
         ...
 
@@ -33,12 +32,12 @@ class HealthGainReward:
         self._index = list(variables).index("HEALTH")
         self._health = 0.0
 
-    def start(self, variables: np.ndarray) -> None:
+    def start(self, variables: Sequence[float]) -> None:
         """An episode begins with these game variables."""
         self._health = variables[self._index]
 
     # hot path
-    def step(self, variables: np.ndarray) -> float:
+    def step(self, variables: Sequence[float]) -> float:
         """The extra reward of a step that ended with these."""
         health = variables[self._index]
         gained = health > self._health
@@ -60,44 +59,43 @@ class VariableReward:
         names = list(variables)
         self.table = table
         changes: Mapping[str, Mapping[str, float]] = table["delta"]
-        paid = [name for name in names if name in changes]
-        self._columns = np.array([names.index(name) for name in paid], np.intp)
-        self._largest = np.array([_LARGEST_STEP.get(name, np.inf) for name in paid])
-        gain = np.array([changes[name]["gain"] for name in paid])
-        loss = np.array([changes[name]["loss"] for name in paid])
-        # gain * c for a change c > 0 and loss * |c| for c < 0 are even * |c| + odd * c.
-        self._even, self._odd = (gain + loss) / 2, (gain - loss) / 2
+        self._paid = [
+            (index, changes[name]["gain"], changes[name]["loss"], _LARGEST_STEP.get(name, math.inf))
+            for index, name in enumerate(names)
+            if name in changes
+        ]
         self._weapon, self._ammo = names.index("SELECTED_WEAPON"), names.index("SELECTED_WEAPON_AMMO")
         self._dead = names.index("DEAD") if "DEAD" in names else None
         self._was_dead = False
         self._holding = {
             int(name.removeprefix("SELECTED_WEAPON")): value for name, value in table["selected_weapon"].items()
         }
-        self._before = np.zeros(len(paid))
+        self._before: Sequence[float] = ()
         self._held, self._held_steps = -1.0, 0
 
-    def start(self, variables: np.ndarray) -> None:
+    def start(self, variables: Sequence[float]) -> None:
         """An episode begins with these game variables."""
-        self._before = variables[self._columns]
+        self._before = variables
         self._was_dead = False
         self._held, self._held_steps = -1.0, 0
 
     # hot path
-    def step(self, variables: np.ndarray) -> float:
+    def step(self, variables: Sequence[float]) -> float:
         """The extra reward of a step that ended with these."""
-        now = variables[self._columns]
-        change = now - self._before
-        self._before = now
-        bonus = self._weapon_bonus(variables.item(self._weapon), variables.item(self._ammo))
+        before, self._before = self._before, variables
+        reward = self._weapon_bonus(variables[self._weapon], variables[self._ammo])
         if self._dead is not None:
-            is_dead = variables.item(self._dead) > 0
+            is_dead = variables[self._dead] > 0
             came_back, self._was_dead = self._was_dead and not is_dead, is_dead
             if came_back:
                 return 0.0
-        if not change.any():
-            return bonus
-        size = np.minimum(np.abs(change), self._largest)
-        return bonus + float(size @ self._even + np.copysign(size, change) @ self._odd)
+        for index, gain, loss, largest in self._paid:
+            change = variables[index] - before[index]
+            if change > 0:
+                reward += gain * min(change, largest)
+            elif change < 0:
+                reward += loss * min(-change, largest)
+        return reward
 
     def _weapon_bonus(self, weapon: float, ammo: float) -> float:
         is_held = weapon == self._held and ammo > 0

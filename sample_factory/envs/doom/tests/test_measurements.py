@@ -10,7 +10,7 @@ from sample_factory.envs.doom.variables import BATTLE, MATCH
 
 def _row(names: tuple[str, ...], **variables: float) -> list[float]:
     row = np.full(NUM_MEASUREMENTS, np.nan, np.float32)
-    Measurements(names).write(np.array([variables.get(name, 0.0) for name in names], np.float64), row)
+    Measurements(names).write([variables.get(name, 0.0) for name in names], row)
     return np.round(row, 4).tolist()
 
 
@@ -34,5 +34,5 @@ def test_a_dead_player_with_an_empty_hand_is_within_bounds():
 @given(st.lists(st.floats(-1e6, 1e6), min_size=len(MATCH), max_size=len(MATCH)))
 def test_every_row_is_a_member_of_the_space(values):
     row = np.empty(NUM_MEASUREMENTS, np.float32)
-    Measurements(MATCH).write(np.array(values, np.float64), row)
+    Measurements(MATCH).write(values, row)
     assert measurements_space().contains(row)

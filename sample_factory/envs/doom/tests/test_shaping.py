@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from sample_factory.envs.doom.shaping import HealthGainReward, VariableReward, bots_table, self_play_table
-from sample_factory.envs.doom.variables import BATTLE, MATCH, VariableArray
+from sample_factory.envs.doom.variables import BATTLE, MATCH, Variables
 
 
-def _values(**variables: float) -> np.ndarray:
-    return np.array([variables.get(name, 0.0) for name in MATCH])
+def _values(**variables: float) -> list[float]:
+    return [variables.get(name, 0.0) for name in MATCH]
 
 
 def _paid(before: dict[str, float], after: dict[str, float], table: dict[str, Any] | None = None) -> float:
@@ -21,16 +21,16 @@ def _paid(before: dict[str, float], after: dict[str, float], table: dict[str, An
 
 def test_pays_one_per_step_with_a_gain_however_large():
     shaping = HealthGainReward(("HEALTH",))
-    shaping.start(np.array([100.0]))
-    assert [shaping.step(np.array([float(h)])) for h in (92, 84, 84, 100, 101, 93)] == [0, 0, 0, 1, 1, 0]
+    shaping.start([100.0])
+    assert [shaping.step([float(h)]) for h in (92, 84, 84, 100, 101, 93)] == [0, 0, 0, 1, 1, 0]
 
 
 def test_a_new_episode_with_more_health_is_no_gain():
     shaping = HealthGainReward(("HEALTH",))
-    shaping.start(np.array([100.0]))
-    shaping.step(np.array([-3.0]))
-    shaping.start(np.array([100.0]))
-    assert shaping.step(np.array([100.0])) == 0
+    shaping.start([100.0])
+    shaping.step([-3.0])
+    shaping.start([100.0])
+    assert shaping.step([100.0]) == 0
 
 
 @pytest.mark.parametrize(
@@ -86,16 +86,16 @@ def test_holding_a_loaded_weapon_pays_from_the_fifth_step_on_by_its_preference()
 
 def test_variables_that_an_environment_does_not_look_at_are_left_out():
     shaping = VariableReward(BATTLE, bots_table())
-    shaping.start(np.array([2.0, 20.0, 100.0, 0.0]))
-    assert shaping.step(np.array([2.0, 20.0, 80.0, 1.0])) == pytest.approx(-20 * 0.003)
+    shaping.start([2.0, 20.0, 100.0, 0.0])
+    assert shaping.step([2.0, 20.0, 80.0, 1.0]) == pytest.approx(-20 * 0.003)
 
 
 def test_counters_count_from_the_start_of_the_episode():
-    variables = VariableArray(("HEALTH", "DEATHCOUNT", "DAMAGECOUNT"))
+    variables = Variables(("HEALTH", "DEATHCOUNT", "DAMAGECOUNT"))
     variables.start(np.array([100.0, 3.0, 40.0]))
-    assert variables.values.tolist() == [100, 0, 0]
+    assert variables.values == [100, 0, 0]
     variables.update(np.array([50.0, 4.0, 45.0]))
-    assert variables.values.tolist() == [50, 1, 5]
+    assert variables.values == [50, 1, 5]
     variables.start(np.array([100.0, 4.0, 45.0]))
     assert variables.get("DEATHCOUNT") == 0
     assert variables.get("FRAGCOUNT", 7) == 7
