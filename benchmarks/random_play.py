@@ -1,59 +1,129 @@
-"""What a random policy reaches: the score that a learned one has to beat.
+"""What a random policy reaches, alone or as the opponent of a trained one.
 
     python -m benchmarks.random_play --env procgen_coinrun --episodes 320 --options '{"procgen_num_levels": 200}'
+    python -m benchmarks.random_play --env doom_duel --episodes 20 --train_dir DIR --experiment duel
 
-Of every row the same number of episodes is counted, from the first on, so that short episodes do not weigh more than
-long ones. Knows no policy.
+Alone: its mean return, with the standard error. Against an experiment: each environment has both, in half of the
+environments in swapped seats; printed are the wins and what both score on average.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
-import statistics
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from benchmarks.backends import family_env
-from sample_factory.envs.contract import BatchedEnv, new_step_arrays
-from sample_factory.envs.observations import zero_rows
+from sample_factory.algorithms.appo.episodes import Episode, estimate
+from sample_factory.algorithms.appo.evaluation_batch import Actor, play_episodes
+from sample_factory.algorithms.appo.options import parse_evaluation_options
+from sample_factory.algorithms.appo.trained_policy import load_checkpoint, make_trained_policy
+from sample_factory.config.experiment import experiment_dir
+from sample_factory.envs.contract import BatchedEnv
 from sample_factory.envs.random_actions import RandomActions
 
-_NUM_ENVS = 32
+
+class RandomPolicy:
+    """An `Actor` that looks at nothing."""
+
+    def __init__(self, env: BatchedEnv, seed: int) -> None:
+        self._actions = RandomActions(env.actions, env.num_rows, seed)
+
+    def act(self, obs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Random actions."""
+        return self._actions.next(obs)
+
+    def forget(self, rows: np.ndarray) -> None:
+        """There is nothing to forget."""
+
+
+class TwoPolicies:
+    """An `Actor` for the rows [num_rows] of `is_first`, and another one for the others."""
+
+    def __init__(self, first: Actor, second: Actor, is_first: np.ndarray) -> None:
+        self._first, self._second, self._is_first = first, second, is_first[:, None]
+
+    def act(self, obs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Both see all rows; each row gets the action of its own."""
+        return np.where(self._is_first, self._first.act(obs), self._second.act(obs))
+
+    def forget(self, rows: np.ndarray) -> None:
+        """Both forget."""
+        self._first.forget(rows)
+        self._second.forget(rows)
 
 
 def main() -> None:
-    """Print the mean return and its standard error."""
+    """Print one line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--env", required=True)
     parser.add_argument("--episodes", type=int, default=320)
+    parser.add_argument("--num_envs", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--options", type=json.loads, default={}, help="options of the family, as a JSON object")
+    parser.add_argument("--train_dir", help="where the experiment is")
+    parser.add_argument("--experiment", help="the opponent, in an environment of several agents")
     args = parser.parse_args()
-    env = family_env(args.env, _NUM_ENVS, "auto", **args.options)
+    num_envs = min(args.num_envs, args.episodes)
+    env = family_env(args.env, num_envs, "auto", **args.options)
     try:
-        returns = play(env, math.ceil(args.episodes / env.num_rows), args.seed)
+        actor: Actor = RandomPolicy(env, args.seed)
+        is_trained = np.zeros(env.num_rows, np.bool_)
+        if args.experiment:
+            is_trained = _seats(num_envs, env.num_rows // num_envs)
+            actor = TwoPolicies(_trained(args.env, args.train_dir, args.experiment, env, args.seed), actor, is_trained)
+        episodes = play_episodes(env, actor, num_envs, args.episodes, args.seed, stopping=lambda: False)
     finally:
         env.close()
-    error = statistics.stdev(returns) / math.sqrt(len(returns))
-    print(f"{args.env}: random policy {statistics.fmean(returns):.2f} +- {error:.2f}, {len(returns)} episodes")
+    assert episodes is not None
+    if args.experiment:
+        print(_compared(args.experiment, episodes, is_trained, num_envs))
+    else:
+        print(f"{args.env}: random policy {_described(episodes)}, {len(episodes)} episodes")
 
 
-def play(env: BatchedEnv, episodes_per_row: int, seed: int) -> list[float]:
-    """Returns of the first episodes of every row."""
-    out, result = zero_rows(env.keys, env.num_rows), new_step_arrays(env.num_rows)
-    actions = RandomActions(env.actions, env.num_rows, seed)
-    sums = np.zeros(env.num_rows)
-    returns: list[list[float]] = [[] for _ in range(env.num_rows)]
-    env.reset(seed, out)
-    while min(map(len, returns)) < episodes_per_row:
-        infos = env.step(actions.next(out), out, result)
-        sums += result.rewards
-        for info in infos:
-            returns[info.row].append(float(sums[info.row]) + info.lost_reward)
-            sums[info.row] = 0.0
-    return [value for row in returns for value in row[:episodes_per_row]]
+def _seats(num_envs: int, num_agents: int) -> np.ndarray:
+    """[num_envs * num_agents] bool: one agent of each environment is trained, each seat equally often."""
+    return np.concatenate([np.arange(num_agents) == env % num_agents for env in range(num_envs)])
+
+
+def _trained(env_name: str, train_dir: str, experiment: str, env: BatchedEnv, seed: int) -> Actor:
+    config = parse_evaluation_options([f"--env={env_name}", f"--train_dir={train_dir}", f"--experiment={experiment}"])
+    checkpoint = load_checkpoint(experiment_dir(config.run), 0, "latest")
+    return make_trained_policy(config, checkpoint, env.keys, env.actions, env.num_rows, seed)
+
+
+def _compared(experiment: str, episodes: Sequence[Episode], is_trained: np.ndarray, num_envs: int) -> str:
+    agents = len(is_trained) // num_envs
+    best: dict[tuple[int, int], list[Episode]] = {}
+    for episode in episodes:
+        best.setdefault((episode.row // agents, episode.number), []).append(episode)
+    wins = ties = 0
+    for players in best.values():
+        mine, others = [
+            max(_score(player) for player in players if is_trained[player.row] == trained) for trained in (True, False)
+        ]
+        wins, ties = wins + (mine > others), ties + (mine == others)
+    of_trained = [episode for episode in episodes if is_trained[episode.row]]
+    of_random = [episode for episode in episodes if not is_trained[episode.row]]
+    return (
+        f"{experiment}: {wins} wins, {ties} ties, {len(best) - wins - ties} losses against a random policy; "
+        f"{_described(of_trained)} against {_described(of_random)}"
+    )
+
+
+def _score(episode: Episode) -> float:
+    """Frags, in a match; else what the episode is judged by."""
+    if "frags" in episode.extra:
+        return episode.extra["frags"]
+    return episode.reward if episode.true_objective is None else episode.true_objective
+
+
+def _described(episodes: Sequence[Episode]) -> str:
+    found = estimate([_score(episode) for episode in episodes])
+    return f"{found.mean:.2f} +- {found.standard_error:.2f}"
 
 
 if __name__ == "__main__":

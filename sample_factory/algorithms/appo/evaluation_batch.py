@@ -6,12 +6,12 @@ that is fixed before the first step, and whatever it plays beyond that is not co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
 
 from sample_factory.algorithms.appo.episodes import Episode, EpisodeCounter, share_evenly
-from sample_factory.algorithms.appo.trained_policy import TrainedPolicy
 from sample_factory.envs.contract import BatchedEnv, new_step_arrays
 from sample_factory.envs.observations import zero_rows
 from sample_factory.system.every import Every
@@ -19,8 +19,20 @@ from sample_factory.system.every import Every
 _PROGRESS_SEC = 10.0
 
 
+class Actor(Protocol):
+    """Who acts for every row: a `TrainedPolicy`, or whatever it is compared with."""
+
+    def act(self, obs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Flat actions [num_rows, num_actions] for observations in the stored layout."""
+        ...
+
+    def forget(self, rows: np.ndarray) -> None:
+        """The rows [num_rows] bool start an episode."""
+        ...
+
+
 def play_episodes(
-    env: BatchedEnv, policy: TrainedPolicy, num_envs: int, num_episodes: int, seed: int, stopping: Callable[[], bool]
+    env: BatchedEnv, policy: Actor, num_envs: int, num_episodes: int, seed: int, stopping: Callable[[], bool]
 ) -> list[Episode] | None:
     """Play `num_episodes` episodes (of every agent), shared evenly by the environments; None if stopped before.
 
