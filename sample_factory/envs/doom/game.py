@@ -50,6 +50,12 @@ class RunningGame:
         # The process may have ended and its number gone to another one.
         return self.engine_pid is None or engine_instance(self.engine_pid) == self.instance_id
 
+    def lower_priority(self, niceness: int) -> None:
+        """Let the engine get less of a core that others want, too."""
+        if self.engine_pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, self.engine_pid, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
+
     def kill_engine(self) -> None:
         """End the engine at once, if it is there."""
         if self.engine_pid is not None and self.engine_is_running():

@@ -37,6 +37,8 @@ from sample_factory.system.pace import Pace
 _START_SEC = 30.0
 _BETWEEN_STARTS_SEC = 0.1
 """Engines that start in the same instant crash the interpreter."""
+_JOINING_NICENESS = 5
+"""Engines that join wait for the host without sleeping; on the core that they share it is the host that must go on."""
 _LEAVE_SEC = 5.0
 _KILLED_SEC = 2.0
 """Until a call whose engine has been killed has noticed, or never will."""
@@ -237,6 +239,8 @@ class DoomMatch:
             game_args=arguments,
             init=init,
         )
+        for game in self._games[1:]:
+            game.lower_priority(_JOINING_NICENESS)
 
     def _final_infos(self) -> list[dict[str, Any]]:
         infos = [match_statistics(player, self._spec.objective) for player in self._players]

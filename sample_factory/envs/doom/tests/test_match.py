@@ -64,6 +64,13 @@ def test_agents_see_different_pictures_and_act_on_their_own():
         assert changed[1] > 0.5 > changed[0]
 
 
+def test_engines_that_join_leave_the_core_to_their_host():
+    with _match() as match:
+        match.reset(seed=1)
+        host, *joined = [os.getpriority(os.PRIO_PROCESS, game.engine_pid or 0) for game in match._games]
+        assert joined and all(niceness > host for niceness in joined)
+
+
 def test_frags_and_deaths_count_from_the_start_of_each_match():
     with _match(DoomOptions(num_agents=2, timelimit=0.2)) as match:
         match.reset(seed=3)
