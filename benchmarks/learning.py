@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+_TRAIN, _ENJOY = (f"sample_factory.algorithms.appo.{name}" for name in ("train_appo", "enjoy_appo"))
 _MACHINE = "--device=cpu --num_workers=2 --restart_behavior=overwrite"
 _COMMON = f"{_MACHINE} --with_vtrace=False --ppo_clip_ratio=0.2"
 _SMALL = "--encoder_extra_fc_layers=0 --hidden_size=64 --nonlinearity=tanh --ppo_clip_value=10 --max_grad_norm=1"
@@ -58,6 +59,8 @@ class LearningCase:
     """It is enough if the median of the seeds reaches it."""
     by_objective: bool = False
     """It is the true objective that must reach it: the reward has extras that help learning."""
+    against_random: bool = False
+    """It is the share of matches won against a random policy that must reach it."""
 
     def keeps_promise(self, means: Sequence[float]) -> bool:
         """Whether these mean returns, one for each seed, are what was promised."""
@@ -144,6 +147,15 @@ CASES = {
     ),
     "doom_health_gathering": LearningCase(f"--env=doom_health_gathering {_DOOM}", 30, seeds=(1,)),
     "doom_my_way_home": LearningCase(f"--env=doom_my_way_home {_DOOM}", 0.9, seeds=(1,)),
+    # Two agents that learn from playing each other. Engines of a match wait for each other: more workers than cores.
+    "doom_duel": LearningCase(
+        f"--env=doom_duel {_DOOM} --num_workers=4 --num_envs_per_worker=4 --exploration_loss=entropy "
+        "--exploration_loss_coeff=0.003",
+        0.75,
+        episodes=32,
+        seeds=(1,),
+        against_random=True,
+    ),
     # Kills; a random policy makes 1.9.
     "doom_battle": LearningCase(f"--env=doom_battle {_DOOM}", 5, seeds=(1,), by_objective=True),
 }
@@ -178,14 +190,9 @@ def _run(name: str, seed: int, train_dir: str) -> dict[str, object]:
     case = CASES[name]
     place = f"--experiment={name}_{seed} --train_dir={train_dir}"
     start = time.monotonic()
-    _call("train_appo", f"{case.train} {place} --seed={seed}")
+    _call(_TRAIN, f"{case.train} {place} --seed={seed}")
     seconds = time.monotonic() - start
-    _call("enjoy_appo", f"{place} --sample_env_episodes={case.episodes} --seed={seed + 1000}")
-    newest = max(
-        (Path(train_dir) / f"{name}_{seed}" / "evaluation").glob("*.json"), key=lambda path: path.stat().st_mtime
-    )
-    report = json.loads(newest.read_text())
-    score = report["true_objective" if case.by_objective else "reward"]
+    score = _play(case, place, Path(train_dir) / f"{name}_{seed}", seed + 1000)
     return {
         "case": name,
         "seed": seed,
@@ -195,8 +202,23 @@ def _run(name: str, seed: int, train_dir: str) -> dict[str, object]:
     }
 
 
+def _play(case: LearningCase, place: str, folder: Path, seed: int) -> dict[str, float]:
+    """Mean and standard error of what the case is judged by."""
+    if case.against_random:
+        env, out = shlex.split(case.train)[0], folder / "against_random.json"
+        _call(
+            "benchmarks.random_play", f"{env} {place} --episodes={case.episodes} --num_envs=8 --seed={seed} --out={out}"
+        )
+        found: dict[str, float] = json.loads(out.read_text())
+        return found
+    _call(_ENJOY, f"{place} --sample_env_episodes={case.episodes} --seed={seed}")
+    newest = max((folder / "evaluation").glob("*.json"), key=lambda path: path.stat().st_mtime)
+    found = json.loads(newest.read_text())["true_objective" if case.by_objective else "reward"]
+    return found
+
+
 def _call(module: str, arguments: str) -> None:
-    command = [sys.executable, "-m", f"sample_factory.algorithms.appo.{module}", *shlex.split(arguments)]
+    command = [sys.executable, "-m", module, *shlex.split(arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(

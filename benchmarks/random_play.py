@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -65,6 +66,7 @@ def main() -> None:
     parser.add_argument("--options", type=json.loads, default={}, help="options of the family, as a JSON object")
     parser.add_argument("--train_dir", help="where the experiment is")
     parser.add_argument("--experiment", help="the opponent, in an environment of several agents")
+    parser.add_argument("--out", type=Path, help="JSON file for the share of matches won (a tie is half a win)")
     args = parser.parse_args()
     num_envs = min(args.num_envs, args.episodes)
     env = family_env(args.env, num_envs, "auto", **args.options)
@@ -79,7 +81,11 @@ def main() -> None:
         env.close()
     assert episodes is not None
     if args.experiment:
-        print(_compared(args.experiment, episodes, is_trained, num_envs))
+        line, shares = _compared(args.experiment, episodes, is_trained, num_envs)
+        print(line)
+        if args.out:
+            won = estimate(shares)
+            args.out.write_text(json.dumps({"mean": won.mean, "standard_error": won.standard_error}))
     else:
         print(f"{args.env}: random policy {_described(episodes)}, {len(episodes)} episodes")
 
@@ -95,23 +101,24 @@ def _trained(env_name: str, train_dir: str, experiment: str, env: BatchedEnv, se
     return make_trained_policy(config, checkpoint, env.keys, env.actions, env.num_rows, seed)
 
 
-def _compared(experiment: str, episodes: Sequence[Episode], is_trained: np.ndarray, num_envs: int) -> str:
+def _compared(
+    experiment: str, episodes: Sequence[Episode], is_trained: np.ndarray, num_envs: int
+) -> tuple[str, list[float]]:
+    """One line, and of each match 1 for a win of the trained policy, 0.5 for a tie and 0 for a loss."""
     agents = len(is_trained) // num_envs
     best: dict[tuple[int, int], list[Episode]] = {}
     for episode in episodes:
         best.setdefault((episode.row // agents, episode.number), []).append(episode)
-    wins = ties = 0
+    shares = []
     for players in best.values():
         mine, others = [
             max(_score(player) for player in players if is_trained[player.row] == trained) for trained in (True, False)
         ]
-        wins, ties = wins + (mine > others), ties + (mine == others)
+        shares.append(1.0 if mine > others else 0.5 if mine == others else 0.0)
     of_trained = [episode for episode in episodes if is_trained[episode.row]]
     of_random = [episode for episode in episodes if not is_trained[episode.row]]
-    return (
-        f"{experiment}: {wins} wins, {ties} ties, {len(best) - wins - ties} losses against a random policy; "
-        f"{_described(of_trained)} against {_described(of_random)}"
-    )
+    counts = f"{shares.count(1.0)} wins, {shares.count(0.5)} ties, {shares.count(0.0)} losses against a random policy"
+    return f"{experiment}: {counts}; {_described(of_trained)} against {_described(of_random)}", shares
 
 
 def _score(episode: Episode) -> float:

@@ -37,7 +37,8 @@ def test_wins_are_counted_by_match_in_either_seat():
         for row, values in frags.items()
         for number, value in enumerate(values)
     ]
-    line = _compared("duel", episodes, _seats(2, 2), 2)
+    line, shares = _compared("duel", episodes, _seats(2, 2), 2)
     # 3:1 and 1:1 with the trained policy first; 5:0 lost and 1:2 won with it second.
     assert line.startswith("duel: 2 wins, 1 ties, 1 losses")
+    assert sorted(shares) == [0.0, 0.5, 1.0, 1.0]
     assert "1.50 +-" in line.split("; ")[1].split(" against ")[0]
