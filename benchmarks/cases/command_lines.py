@@ -159,7 +159,7 @@ def pufferlib(
 
 
 def puffer_setting(how: str, envs: int, workers: int = 1, threads: int = 1) -> Setting:
-    """`how`: serial, multiprocessing, or native for Gymnasium's own batch."""
+    """`how`: serial or multiprocessing, which alone has workers."""
     return Setting(
         f"{how} x{envs}, {workers} workers, {threads} threads",
         (f"--vector={how}", f"--num_envs={envs}", f"--num_workers={workers}", f"--threads={threads}"),
