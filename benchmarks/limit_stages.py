@@ -18,8 +18,8 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from benchmarks.backends import family_env
 from benchmarks.cases.work import Backend, Work
+from benchmarks.environments import make_env
 from benchmarks.limit_networks import ActorCritic
 from sample_factory.envs.contract import BatchedEnv, new_step_arrays
 from sample_factory.envs.observations import zero_rows
@@ -68,7 +68,7 @@ def environment_stage(work: Work, effort: Effort) -> tuple[Stage, float, Spaces]
     tried: dict[str, float] = {}
     for backend in work.backends:
         for num_envs in work.num_envs:
-            with closing(family_env(backend.env, num_envs, **_options(backend))) as env:
+            with closing(make_env(backend, num_envs)) as env:
                 tried[f"{_named(backend)} x{num_envs}"], frames = time_environment(env, effort)
                 spaces = Spaces(env.keys["obs"], env.actions)
     return Stage(tried), frames, spaces
@@ -93,10 +93,6 @@ def time_environment(env: BatchedEnv, effort: Effort) -> tuple[float, float]:
         if number:  # the first one warms up
             costs.append((cpu_seconds() - start) / max(1, samples))
     return min(costs), all_frames / max(1, all_samples)
-
-
-def _options(backend: Backend) -> dict[str, object]:
-    return {"backend": "auto", **{"backend" if key == "env_backend" else key: v for key, v in backend.options.items()}}
 
 
 def _named(backend: Backend) -> str:

@@ -16,7 +16,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from benchmarks.backends import family_env
+from benchmarks.cases.work import Backend
+from benchmarks.environments import make_env
 from sample_factory.envs.contract import BatchedEnv, new_step_arrays
 from sample_factory.envs.gymnasium_list import GymnasiumList
 from sample_factory.envs.observations import zero_rows
@@ -52,14 +53,9 @@ def main() -> None:
 def run_loop(name: str, num_envs: int, options: Mapping[str, Any], core: int, index: int, counters: Any) -> None:
     """Step for ever; `counters[index]` is the number of frames so far."""
     os.sched_setaffinity(0, {core})
-    for frames in frames_of_steps(make_env(name, num_envs, options), seed=index):
+    env = make_env(Backend(name, options), num_envs)
+    for frames in frames_of_steps(env, seed=index):
         counters[index] += frames
-
-
-def make_env(name: str, num_envs: int, options: Mapping[str, Any]) -> BatchedEnv:
-    """As for the sampler."""
-    values = dict(options)
-    return family_env(name, num_envs, values.pop("env_backend", "auto"), **values)
 
 
 def frames_of_steps(env: BatchedEnv, seed: int) -> Iterator[int]:
@@ -82,9 +78,8 @@ def _frames_of_single_steps(envs: GymnasiumList, seed: int) -> Iterator[int]:
     rows = zero_rows(envs.keys, envs.num_rows)
     outs = [{key: array[i] for key, array in rows.items()} for i in range(envs.num_rows)]
     members: list[Any] = list(envs.envs)
-    actions = [
-        [envs.actions.space.sample() for _ in members] for _ in range(500)
-    ]  # drawn beforehand: sampling from a space costs as much as a step's Python part
+    # Drawn beforehand: sampling from a space costs as much as a step's Python part.
+    actions = [[envs.actions.space.sample() for _ in members] for _ in range(500)]
     for i, (env, out) in enumerate(zip(members, outs, strict=True)):
         env.reset_into(seed * len(members) + i, out)
     while True:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
+import numpy as np
 import pytest
 
 from benchmarks.cases import all_cases
+from benchmarks.environments import make_env
+from benchmarks.limit_stages import Spaces, make_network
 from sample_factory.algorithms.appo.options import parse_training_options
 from sample_factory.algorithms.dummy_sampler.run_dummy_sampler import parse_options
+from sample_factory.models.actor_critic import make_actor_critic
 
 CASES = all_cases()
 _NEEDS = {
@@ -60,3 +66,16 @@ def test_a_batch_can_be_cut_into_the_slices_of_the_limit(case):
     trajectories = case.work.batch_size // case.work.rollout
     assert trajectories * case.work.rollout == case.work.batch_size
     assert all(trajectories % slices == 0 for slices in case.work.training_slices)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES.values() if case.work], ids=lambda case: case.name)
+def test_the_network_of_the_limit_is_as_large_as_ours(case):
+    for package in _NEEDS.get(case.name, ()):
+        pytest.importorskip(package)
+    options = parse_training_options(case.ours.full_command(case.ours.settings[0])[3:]).model
+    with closing(make_env(case.work.backends[0], 1)) as env:
+        ours = make_actor_critic(env.keys, env.actions, options)
+        limit = make_network(case.work, Spaces(env.keys["obs"], env.actions))
+    if env.actions.dtype == np.int32:
+        limit.log_std = None
+    assert sum(p.numel() for p in limit.parameters()) == sum(p.numel() for p in ours.parameters())

@@ -93,6 +93,14 @@ def test_every_stage_tries_all_ways():
     ]
 
 
+def test_images_recurrent_networks_and_bfloat16_go_through_all_stages():
+    spaces = _spaces(obs=gym.spaces.Box(0, 255, (9, 9, 2), np.uint8))
+    network = Network(layers=(16,), convolutions=((4, 3, 2),), gru=6)
+    work = Work((), (), network, rollout=4, batch_size=16, inference_rows=(2,), training_slices=(1, 2))
+    assert len(limit_stages.inference_stage(work, spaces, SHORT).tried) == 3
+    assert len(limit_stages.training_stage(work, spaces, SHORT).tried) == 4
+
+
 @pytest.mark.parametrize("gru", [0, 6])
 def test_images_and_recurrent_networks_are_evaluated_as_they_are_stored(gru):
     network = ActorCritic(Network(layers=(16,), convolutions=((4, 3, 2),), gru=gru), (9, 9, 2), 5)

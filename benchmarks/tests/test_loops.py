@@ -6,12 +6,14 @@ import itertools
 
 import gymnasium as gym
 
-from benchmarks.loops import frames_of_steps, make_env
+from benchmarks.cases.work import Backend
+from benchmarks.environments import make_env
+from benchmarks.loops import frames_of_steps
 from sample_factory.envs.gymnasium_list import GymnasiumList
 
 
 def test_a_native_batch_is_stepped_as_it_is():
-    frames = itertools.islice(frames_of_steps(make_env("meeting_3", 4, {}), seed=0), 200)
+    frames = itertools.islice(frames_of_steps(make_env(Backend("meeting_3"), 4), seed=0), 200)
     counted = list(frames)
     assert max(counted) == 8  # two agents each
     assert sum(counted) < 8 * 200  # steps that only reset are no frames
