@@ -45,7 +45,9 @@ class Batch(gym.Env):
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, list[dict[str, Any]]]:
         """One step of all rows; episodes that have ended are reset."""
-        observations, rewards, terminated, truncated = self._rows.step(np.asarray(actions).reshape(-1))
+        observations, rewards, terminated, truncated = self._rows.step(
+            np.asarray(actions).reshape(self.num_agents, *self.action_space.shape)
+        )
         return observations, rewards, terminated, truncated, [{} for _ in range(self.num_agents)]
 
 
