@@ -38,18 +38,22 @@ class VectorRows:
         return _stored(observations), rewards, terminated, truncated
 
 
-def make_rows(how: str, env: str, num: int) -> Any:
-    """`num` environments: `how` is gymnasium (its own batch), envpool, ale, or games for the one of two agents."""
-    return {"gymnasium": _gymnasium, "envpool": _envpool, "ale": _ale, "games": _games}[how](env, num)
+def make_rows(how: str, env: str, num: int, threads: int) -> Any:
+    """`num` environments: `how` is gymnasium (its own batch), envpool, ale, or games for the one of two agents.
+
+    Args:
+        threads: that step them, where the simulator has a choice.
+    """
+    return {"gymnasium": _gymnasium, "envpool": _envpool, "ale": _ale, "games": _games}[how](env, num, threads)
 
 
-def _gymnasium(env: str, num: int) -> VectorRows:
+def _gymnasium(env: str, num: int, threads: int) -> VectorRows:
     mode = "custom" if gym.__version__.startswith("0.") else "vector_entry_point"
     vector = gym.make_vec(env, num, vectorization_mode=mode)
     return VectorRows(vector, num, vector.single_observation_space, vector.single_action_space)
 
 
-def _envpool(env: str, num: int) -> VectorRows:
+def _envpool(env: str, num: int, threads: int) -> VectorRows:
     import envpool
     from atari_rules import atari_settings
 
@@ -57,11 +61,11 @@ def _envpool(env: str, num: int) -> VectorRows:
     if env.startswith("atari_"):
         env = f"{env.removeprefix('atari_').capitalize()}-v5"
         settings = atari_settings()
-    vector = envpool.make_gymnasium(env, num_envs=num, num_threads=0, **settings)
+    vector = envpool.make_gymnasium(env, num_envs=num, num_threads=threads, **settings)
     return VectorRows(vector, num, _float32(vector.observation_space), vector.action_space, takes_seed=False)
 
 
-def _ale(env: str, num: int) -> VectorRows:
+def _ale(env: str, num: int, threads: int) -> VectorRows:
     from ale_py.vector_env import AtariVectorEnv
     from atari_rules import FRAMESKIP, FRAMESTACK, IMAGE_SIZE, MAX_FRAMES, MAX_NOOPS
     from gymnasium.vector import AutoresetMode
@@ -69,6 +73,7 @@ def _ale(env: str, num: int) -> VectorRows:
     vector = AtariVectorEnv(
         env.removeprefix("atari_"),
         num,
+        num_threads=threads,
         max_num_frames_per_episode=MAX_FRAMES,
         img_height=IMAGE_SIZE,
         img_width=IMAGE_SIZE,
@@ -84,7 +89,7 @@ def _ale(env: str, num: int) -> VectorRows:
     return VectorRows(vector, num, vector.single_observation_space, vector.single_action_space)
 
 
-def _games(env: str, num: int) -> Any:
+def _games(env: str, num: int, threads: int) -> Any:
     from meeting_rows import MeetingRows
 
     return MeetingRows(num, int(env.removeprefix("meeting_")))

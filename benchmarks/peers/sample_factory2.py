@@ -6,6 +6,7 @@ environment, parse the command line, run.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -65,13 +66,15 @@ def make_one(full_env_name: str, cfg: Any = None, env_config: Any = None, render
 
 def make_game(full_env_name: str, cfg: Any = None, env_config: Any = None, render_mode: str | None = None) -> gym.Env:
     """One game of two agents."""
-    return Batch(make_rows("games", full_env_name, 1))
+    return Batch(make_rows("games", full_env_name, 1, threads=1))
 
 
 def make_batch(full_env_name: str, cfg: Any = None, env_config: Any = None, render_mode: str | None = None) -> gym.Env:
     """`batch<number>_<how>_<name>`: all environments of a worker at once."""
     number, how, name = full_env_name.removeprefix("batch").split("_", 2)
-    return Batch(make_rows(how, name, int(number)))
+    # With several workers each has its core; a single one may use all.
+    threads = 1 if cfg.num_workers > 1 else len(os.sched_getaffinity(0))
+    return Batch(make_rows(how, name, int(number), threads))
 
 
 def main() -> int:

@@ -97,13 +97,13 @@ class Counter(BaseCallback):
         return True
 
 
-def make_vec_env(vector: str, env: str, num_envs: int) -> VecEnv:
+def make_vec_env(vector: str, env: str, num_envs: int, threads: int) -> VecEnv:
     """`vector`: dummy and subproc are the peer's own, everything else is a batch that is stepped at once."""
     if vector == "dummy":
         return DummyVecEnv([partial(make_single, env)] * num_envs)
     if vector == "subproc":
         return SubprocVecEnv([partial(make_single, env)] * num_envs)
-    return RowsVecEnv(make_rows(vector, env, num_envs))
+    return RowsVecEnv(make_rows(vector, env, num_envs, threads))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--env", required=True)
     parser.add_argument("--vector", required=True)
     parser.add_argument("--num_envs", type=int, required=True)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of torch, and of a simulator that has a choice")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--convolutions", nargs="*", type=convolution, default=[])
     parser.add_argument("--layers", nargs="*", type=int, default=[])
@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--frameskip", type=int, default=1)
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
-    env = make_vec_env(args.vector, args.env, args.num_envs)
+    env = make_vec_env(args.vector, args.env, args.num_envs, args.threads)
     network = {"convolutions": args.convolutions, "layers": args.layers, "activation": args.activation}
     model = PPO(
         "MlpPolicy",
