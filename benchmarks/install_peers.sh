@@ -8,7 +8,10 @@ python="${PYTHON:-python3}"
 # A peer is a name and what to install for it. The same torch for everybody: a newer torch is no merit of a system.
 torch="torch==2.13.0"
 declare -A peers=(
-    [sample_factory2]="$torch sample-factory==2.1.1 vizdoom==1.3.2 opencv-python-headless==4.11.0.86"
+    [sample_factory2]="$torch sample-factory==2.1.1 vizdoom==1.3.2 opencv-python-headless==4.11.0.86 ale-py==0.12.1 gymnasium[mujoco]==0.29.1 envpool==0.8.4"
+    [sb3]="$torch stable-baselines3==2.9.2 gymnasium[mujoco]==1.3.0 opencv-python-headless ale-py==0.12.1 envpool==1.2.5"
+    [pufferlib]="$torch pufferlib==1.0.1 psutil"
+    [envpool]="envpool==1.2.5"
 )
 
 names=("$@")

@@ -41,6 +41,7 @@ class Measurement:
     seconds: float
     load_average: float  # of the machine over the minute before the run
     peak_pss_bytes: int
+    startup_seconds: float  # from the start of the process to the first line that shows frames
     command: list[str]
     log: str
 
@@ -54,18 +55,27 @@ def measure(command: Sequence[str], environ: Mapping[str, str], timing: Timing, 
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="benchmark-", ignore_cleanup_errors=True) as run_dir:
         command = [part.replace("{run_dir}", run_dir) for part in command]
+        started_sec = time.monotonic()
         tree = ProcessTree(command, {**environ, "PYTHONUNBUFFERED": "1"}, Path(run_dir), log_path)
         memory = MemoryPeak(tree)
         try:
-            window = _watch(tree, memory, timing, log_path)
+            first, window = _watch(tree, memory, timing, log_path)
         finally:
             tree.end()
     return Measurement(
-        window.fps, window.frames, window.seconds, load_average, memory.peak_bytes, command, str(log_path)
+        fps=window.fps,
+        frames=window.frames,
+        seconds=window.seconds,
+        load_average=load_average,
+        peak_pss_bytes=memory.peak_bytes,
+        startup_seconds=first.time_sec - started_sec,
+        command=command,
+        log=str(log_path),
     )
 
 
-def _watch(tree: ProcessTree, memory: MemoryPeak, timing: Timing, log_path: Path) -> Window:
+def _watch(tree: ProcessTree, memory: MemoryPeak, timing: Timing, log_path: Path) -> tuple[Reading, Window]:
+    """The first reading that shows frames, and what counts."""
     readings: list[Reading] = []
     progress_sec = time.monotonic()
     with contextlib.closing(_Tail(log_path)) as tail:
@@ -77,7 +87,7 @@ def _watch(tree: ProcessTree, memory: MemoryPeak, timing: Timing, log_path: Path
                 readings.append(Reading(time.monotonic(), frames))
             window = counted_window(readings, timing.warmup_sec)
             if window is not None and window.seconds >= timing.seconds:
-                return window
+                return next(reading for reading in readings if reading.frames > 0), window
             if has_ended:
                 raise RunError(f"ended by itself with status {tree.exit_status}{tail.last_words()}")
             if time.monotonic() > progress_sec + timing.silence_limit_sec:

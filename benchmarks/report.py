@@ -58,30 +58,40 @@ def ratio(ours: Sequence[Run], peer: Sequence[Run]) -> Ratio | None:
     return Ratio(statistics.median(ratios), min(ratios), max(ratios), len(ratios)) if ratios else None
 
 
-def table(runs_of_cases: Mapping[str, Sequence[Run]], ours: str = "ours") -> str:
-    """The result as plain text: a line per case and peer; where our engine did not run, FPS of the peers alone."""
-    head = ["case", "ours fps", "peer", "peer fps", "ratio (min-max)", "load before", "peak PSS MB"]
+def table(
+    runs_of_cases: Mapping[str, Sequence[Run]], limits: Mapping[str, float] | None = None, ours: str = "ours"
+) -> str:
+    """The result as plain text: a line per case and peer; where our engine did not run, FPS of the peers alone.
+
+    Args:
+        limits: frames per second that are possible, of the cases for which it was measured.
+    """
+    head = ["case", "ours fps", "of the limit", "peer", "peer fps", "ratio (min-max)"]
+    head += ["load before", "peak PSS MB", "start-up s"]
     rows = [head]
     for case, runs in runs_of_cases.items():
         own = [run for run in runs if run.system == ours]
         peers: list[str | None] = [*dict.fromkeys(run.system for run in runs if run.system != ours)] or [None]
-        rows += [[case, *_row(own, peer, [run for run in runs if run.system == peer])] for peer in peers]
+        limit = (limits or {}).get(case)
+        rows += [[case, *_row(own, limit, peer, [run for run in runs if run.system == peer])] for peer in peers]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([lines[0], "-" * (sum(widths) + 2 * len(widths) - 2), *lines[1:]])
 
 
-def _row(own: Sequence[Run], peer: str | None, theirs: Sequence[Run]) -> list[str]:
+def _row(own: Sequence[Run], limit: float | None, peer: str | None, theirs: Sequence[Run]) -> list[str]:
     found = ratio(own, theirs)
     shown = "-" if found is None else f"{found.median:.2f} ({found.lowest:.2f}-{found.highest:.2f})"
     sides = [side for side in (own, theirs) if side]
     return [
         _median_fps(own),
+        _share(own, limit),
         peer or "-",
         _median_fps(theirs),
         shown,
         " / ".join(_each(side, lambda m: f"{m.load_average:.1f}") for side in sides),
         " / ".join(_peak_mb(side) for side in sides),
+        " / ".join(_startup(side) for side in sides),
     ]
 
 
@@ -94,6 +104,16 @@ def _median_fps(runs: Sequence[Run]) -> str:
         return "-"
     fps = [measurement.fps for measurement in _measurements(runs)]
     return f"{statistics.median(fps):,.0f}" if fps else "failed"
+
+
+def _share(runs: Sequence[Run], limit: float | None) -> str:
+    fps = [measurement.fps for measurement in _measurements(runs)]
+    return f"{statistics.median(fps) / limit:.0%}" if fps and limit else "-"
+
+
+def _startup(runs: Sequence[Run]) -> str:
+    seconds = [measurement.startup_seconds for measurement in _measurements(runs)]
+    return f"{statistics.median(seconds):.0f}" if seconds else "-"
 
 
 def _each(runs: Sequence[Run], show: Callable[[Measurement], str]) -> str:

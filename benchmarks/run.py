@@ -9,17 +9,20 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import ROOT, Case, Setting, System, all_cases
+from benchmarks.limit import Limit, LimitError, describe, measure_limit, shown
 from benchmarks.measure import RunError, Timing, measure
 from benchmarks.report import Run, commit, machine, ratio, table, versions
 
 _TUNING_PAIR = -1
+MeasureLimit = Callable[[Case], Limit | None]
 
 
 class Session:
@@ -36,12 +39,12 @@ class Session:
         try:
             measurement = measure(system.full_command(setting), system.environ(setting), timing, log_path)
         except (RunError, OSError, ValueError) as error:
-            print(f"{case.name:10} {system.name:16} {setting.name:50} FAILED: {error}", flush=True)
+            print(f"{case.name:16} {system.name:16} {setting.name:50} FAILED: {error}", flush=True)
             return Run(system.name, setting.name, pair, None, str(error))
         print(
-            f"{case.name:10} {system.name:16} {setting.name:50} {measurement.fps:10,.0f} fps"
+            f"{case.name:16} {system.name:16} {setting.name:50} {measurement.fps:10,.0f} fps"
             f" over {measurement.seconds:.0f} s  load before {measurement.load_average:.1f}"
-            f"  peak {measurement.peak_pss_bytes / 1e6:,.0f} MB",
+            f"  peak {measurement.peak_pss_bytes / 1e6:,.0f} MB  start {measurement.startup_seconds:.0f} s",
             flush=True,
         )
         return Run(system.name, setting.name, pair, measurement)
@@ -60,7 +63,22 @@ def interleave(
     return [session.run(case, system, choice[system.name], pair, timing) for pair in range(pairs) for system in systems]
 
 
-def run_case(session: Session, case: Case, args: argparse.Namespace, tuned: Mapping[str, str]) -> dict[str, Any]:
+def limit_of(case: Case, measure_case_limit: MeasureLimit) -> dict[str, Any] | None:
+    """The limit with all its parts, for JSON; None if there is none, `{"error": ...}` if it could not be measured."""
+    try:
+        limit = measure_case_limit(case)
+    except (LimitError, OSError, subprocess.TimeoutExpired) as error:
+        print(f"{case.name:16} limit FAILED: {error}", flush=True)
+        return {"error": str(error)}
+    if limit is None:
+        return None
+    print(shown(case.name, limit), flush=True)
+    return describe(limit)
+
+
+def run_case(
+    session: Session, case: Case, args: argparse.Namespace, tuned: Mapping[str, str], measure_case_limit: MeasureLimit
+) -> dict[str, Any]:
     """Tune if asked, then compare; what goes to the JSON file under the name of the case."""
     systems = _systems(case, args)
     timing = Timing(args.seconds, args.warmup, args.silence_limit)
@@ -74,6 +92,7 @@ def run_case(session: Session, case: Case, args: argparse.Namespace, tuned: Mapp
             tries = [session.run(case, system, setting, _TUNING_PAIR, short) for setting in system.settings]
             choice[system.name] = best_setting(tries, system.settings)
             tuning += tries
+    limit = limit_of(case, measure_case_limit) if args.limit else None
     runs = interleave(session, case, choice, systems, args.pairs, timing)
     own = [run for run in runs if run.system == case.ours.name]
     return {
@@ -86,12 +105,17 @@ def run_case(session: Session, case: Case, args: argparse.Namespace, tuned: Mapp
             for peer in case.peers
             if (found := ratio(own, [run for run in runs if run.system == peer.name]))
         },
+        "limit": limit,
         "runs": runs,
         "tuning": tuning,
     }
 
 
-def main(argv: Sequence[str] | None = None, cases: Mapping[str, Case] | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None,
+    cases: Mapping[str, Case] | None = None,
+    measure_case_limit: MeasureLimit = measure_limit,
+) -> int:
     """Run from the command line; 1 if any run that counts failed."""
     args = _parse(argv)
     cases = cases if cases is not None else all_cases(args.python, args.device)
@@ -108,11 +132,13 @@ def main(argv: Sequence[str] | None = None, cases: Mapping[str, Case] | None = N
         "cases": {},
     }
     for name in args.cases:
-        results["cases"][name] = run_case(session, cases[name], args, tuned.get(name, {}))
+        results["cases"][name] = run_case(session, cases[name], args, tuned.get(name, {}), measure_case_limit)
         _write(args.out, results)  # after every case: a long comparison that is interrupted keeps what it has
     runs_of_cases: dict[str, list[Run]] = {name: case["runs"] for name, case in results["cases"].items()}
-    print(f"\n{table(runs_of_cases)}")
-    return int(any(run.measurement is None for runs in runs_of_cases.values() for run in runs))
+    limits = {name: case["limit"] for name, case in results["cases"].items() if case["limit"]}
+    print(f"\n{table(runs_of_cases, {name: limit['fps'] for name, limit in limits.items() if 'fps' in limit})}")
+    has_failed = any(run.measurement is None for runs in runs_of_cases.values() for run in runs)
+    return int(has_failed or any("error" in limit for limit in limits.values()))
 
 
 def _systems(case: Case, args: argparse.Namespace) -> list[System]:
@@ -149,9 +175,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--tune", action="store_true", help="try every setting of every system first and compare the best ones")
     add("--tune-seconds", type=float, default=30.0, help="seconds counted for each setting that is tried")
     add("--use-tuning", help="JSON file of an earlier run whose settings to use")
+    add("--limit", action="store_true", help="measure as well what would be possible without overhead, on the CPU")
     add("--device", choices=["cpu", "gpu"], default="cpu", help="where all systems learn")
     add("--python", default=sys.executable, help="interpreter for our engine")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.limit and args.device != "cpu":
+        parser.error("--limit is that of the CPU: leave it out with --device=gpu")
+    return args
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ def test_a_run_is_measured_and_ended_with_its_orphans(tmp_path, monkeypatch):
     assert measurement.fps == measurement.frames / measurement.seconds > 0
     assert measurement.frames % 100 == 0
     assert measurement.peak_pss_bytes > 1_000_000
+    assert measurement.startup_seconds > 0.05  # the first line with frames comes so late at the earliest
     assert Path(measurement.log).read_text().startswith("Fps is")
     assert not _is_running(int(orphan_file.read_text()))
 

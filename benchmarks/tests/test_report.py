@@ -8,11 +8,11 @@ from benchmarks.measure import Measurement
 from benchmarks.report import Ratio, Run, ratio, table, versions
 
 
-def _runs(system, *fps, load=0.5, peak=2_000_000_000):
+def _runs(system, *fps, load=0.5, peak=2_000_000_000, startup=7.6):
     return [
         Run(system, "2x16", pair, None, "broken")
         if value is None
-        else Run(system, "2x16", pair, Measurement(value, int(value * 60), 60.0, load, peak, ["x"], "log"))
+        else Run(system, "2x16", pair, Measurement(value, int(value * 60), 60.0, load, peak, startup, ["x"], "log"))
         for pair, value in enumerate(fps)
     ]
 
@@ -35,11 +35,15 @@ def test_the_table_has_a_line_for_every_case_and_peer():
         "doom": [*_runs("ours", 6000.0, load=1.5), *_runs("a", 2000.0, load=2.5), *_runs("b", 3000.0, None)],
         "cartpole": _runs("a", 10_000.0, 12_000.0, peak=1_500_000_000),
     }
-    head, _, first, second, third = table(runs).splitlines()
+    head, _, first, second, third = table(runs, {"doom": 8000.0, "cartpole": 9000.0}).splitlines()
     assert head.split()[:3] == ["case", "ours", "fps"]
-    assert " ".join(first.split()) == "doom 6,000 a 2,000 3.00 (3.00-3.00) 1.5 / 2.5 2,000 / 2,000"
-    assert second.split()[:6] == ["doom", "6,000", "b", "3,000", "2.00", "(2.00-2.00)"]
-    assert third.split() == ["cartpole", "-", "a", "11,000", "-", "0.5", "0.5", "1,500"]
+    assert " ".join(first.split()) == "doom 6,000 75% a 2,000 3.00 (3.00-3.00) 1.5 / 2.5 2,000 / 2,000 8 / 8"
+    assert second.split()[:7] == ["doom", "6,000", "75%", "b", "3,000", "2.00", "(2.00-2.00)"]
+    assert third.split() == ["cartpole", "-", "-", "a", "11,000", "-", "0.5", "0.5", "1,500", "8"]
+
+
+def test_without_a_limit_there_is_no_share_of_it():
+    assert table({"doom": _runs("ours", 10.0)}).splitlines()[2].split()[:3] == ["doom", "10", "-"]
 
 
 def test_the_table_says_which_system_failed():

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from benchmarks.cases import Case, Setting, System, all_cases
+from benchmarks.cases import Case, Setting, System
+from benchmarks.limit import Limit, LimitError, measure_limit
 from benchmarks.run import best_setting, main
 from benchmarks.tests.test_measure import FAKE
 from benchmarks.tests.test_report import _runs
@@ -29,10 +30,10 @@ def _cases(peer=None):
     return {"fake": Case("fake", "a fake", _system("ours", 300), (peer or _system("peer", 1, 100),))}
 
 
-def _main(tmp_path, *arguments, cases=None):
+def _main(tmp_path, *arguments, cases=None, measure_case_limit=measure_limit):
     out = tmp_path / "results.json"
     common = ["--cases", "fake", *FAST, "--logs", str(tmp_path / "logs"), "--out", str(out)]
-    status = main([*common, *arguments], cases or _cases())
+    status = main([*common, *arguments], cases or _cases(), measure_case_limit)
     return status, json.loads(out.read_text())
 
 
@@ -87,11 +88,32 @@ def test_the_best_setting_is_the_first_one_if_all_failed():
     assert best_setting(_runs("peer", None), settings).name == "2x16"
 
 
-@pytest.mark.parametrize("case", all_cases().values(), ids=lambda case: case.name)
-def test_settings_have_names_of_their_own_and_peers_cannot_import_our_package(case, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", "/somewhere")
-    for system in (case.ours, *case.peers):
-        names = [setting.name for setting in system.settings]
-        assert len(names) == len(set(names)) > 1
-    assert all("PYTHONPATH" not in peer.environ(peer.settings[0]) for peer in case.peers)
-    assert case.ours.environ(case.ours.settings[0])["PYTHONPATH"] != "/somewhere"
+def test_the_limit_is_measured_in_the_same_run_and_ours_compared_with_it(tmp_path, capsys):
+    limit = Limit(2, 4.0, {"environment": 0.5, "training": 1.5}, {"environment": "x8", "training": "float32"}, {})
+    status, results = _main(tmp_path, "--pairs=1", "--limit", measure_case_limit=lambda case: limit)
+    assert status == 0
+    assert results["cases"]["fake"]["limit"]["fps"] == 4.0
+    assert results["cases"]["fake"]["limit"]["seconds"] == {"environment": 0.5, "training": 1.5}
+    assert "%" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_a_limit_that_cannot_be_measured_is_told_and_the_comparison_goes_on(tmp_path, capsys):
+    def fail(case):
+        raise LimitError("no such environment")
+
+    status, results = _main(tmp_path, "--pairs=1", "--limit", measure_case_limit=fail)
+    assert status == 1
+    assert results["cases"]["fake"]["limit"] == {"error": "no such environment"}
+    assert len(results["cases"]["fake"]["runs"]) == 2
+    assert "limit FAILED: no such environment" in capsys.readouterr().out
+
+
+def test_without_being_asked_for_no_limit_is_measured(tmp_path):
+    _, results = _main(tmp_path, "--pairs=1")
+    assert results["cases"]["fake"]["limit"] is None
+
+
+def test_the_limit_of_a_gpu_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["--cases", "fake", "--limit", "--device=gpu"], _cases())
+    assert "--limit is that of the CPU" in capsys.readouterr().err
