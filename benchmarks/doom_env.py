@@ -2,40 +2,29 @@
 
     python -m benchmarks.doom_env --cpu 0 --envs 1 4 16
     python -m benchmarks.doom_env --cpu 0 --parts
-    python -m benchmarks.doom_env --sampler --env doom_benchmark --envs 8
 
 Prints one line per number of environments, or with --parts how much of a step is the engine's `make_action` and how
 much is ours. Frames are tics of the game (steps times frameskip). "others" is the share of the core that other
-processes took meanwhile: above a few percent the numbers are not worth keeping. With --sampler, such loops on all cores
-at once and the dummy sampler with as many environments take turns; printed is what the sampler keeps of their speed.
+processes took meanwhile: above a few percent the numbers are not worth keeping.
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
-import statistics
-import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
 
-from benchmarks.measure import Timing
-from benchmarks.measure import measure as measure_command
 from sample_factory.envs.doom.env import DoomEnv
 from sample_factory.envs.doom.specs import doom_spec
 from sample_factory.envs.observations import zero_rows
 from sample_factory.rl.spaces import observation_keys
-from sample_factory.system.cores import available_cores
 
 _NUM_ACTIONS = 4096  # drawn beforehand: sampling from a space costs as much as a step's Python part
 _WARM_UP_STEPS = 100
-_SAMPLER_WARM_UP_SEC = 5.0
 
 
 class LoopSpeed(NamedTuple):
@@ -54,13 +43,7 @@ def main() -> None:
     parser.add_argument("--cpu", type=int, default=0, help="the core on which this process and its engines run")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one measurement")
     parser.add_argument("--parts", action="store_true", help="what a step of one environment consists of")
-    parser.add_argument("--sampler", action="store_true", help="loops on all cores against the dummy sampler")
-    parser.add_argument("--pairs", type=int, default=3, help="of loops and sampler")
     args = parser.parse_args()
-    if args.sampler:
-        for num_envs in args.envs:
-            print(compare_sampler(args.env, num_envs, args.pairs, args.seconds), flush=True)
-        return
     if args.parts:
         print(measure_parts(args.env, args.cpu, args.seconds), flush=True)
         return
@@ -68,39 +51,6 @@ def main() -> None:
         steps, frames, others = measure(args.env, num_envs, args.cpu, args.seconds)
         speed = f"{steps:,.0f} steps/s = {frames:,.0f} frames/s"
         print(f"{args.env} x{num_envs}: {speed}, others {others:.1%} of core {args.cpu}", flush=True)
-
-
-def compare_sampler(name: str, num_envs: int, num_pairs: int, seconds: float) -> str:
-    """One line: frames/s of the loops and of the sampler, `num_envs` on each core."""
-    loops, sampler, ratios = [], [], []
-    for _ in range(num_pairs):
-        loops.append(_loops_fps(name, num_envs, seconds))
-        sampler.append(_sampler_fps(name, num_envs, seconds))
-        ratios.append(sampler[-1] / loops[-1])
-    kept = f"ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
-    processes = len(available_cores())
-    return f"{name}, {processes} x {num_envs}: loops {_figures(loops)} frames/s, sampler {_figures(sampler)}, {kept}"
-
-
-def _loops_fps(name: str, num_envs: int, seconds: float) -> float:
-    cores = available_cores()
-    with multiprocessing.get_context("spawn").Pool(len(cores)) as pool:
-        speeds = pool.starmap(measure, [(name, num_envs, core, seconds) for core in cores], chunksize=1)
-    return sum(speed.frames_per_sec for speed in speeds)
-
-
-def _sampler_fps(name: str, num_envs: int, seconds: float) -> float:
-    flags = (
-        f"--algo=DUMMY_SAMPLER --env={name} --num_workers={len(available_cores())} --num_envs_per_worker={num_envs} "
-        "--experiment=dummy_sampler --train_dir={run_dir}"
-    )
-    command = [sys.executable, "-m", "sample_factory.run_algorithm", *flags.split()]
-    log = Path(tempfile.gettempdir()) / "doom_env_sampler.log"
-    return measure_command(command, os.environ, Timing(seconds, _SAMPLER_WARM_UP_SEC), log).fps
-
-
-def _figures(values: list[float]) -> str:
-    return " / ".join(f"{value:,.0f}" for value in values)
 
 
 def measure(name: str, num_envs: int, cpu: int, seconds: float) -> LoopSpeed:
