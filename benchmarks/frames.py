@@ -2,7 +2,7 @@
 
     python -m sample_factory.algorithms.appo.enjoy_appo --experiment=doom_battle_1 --train_dir=DIR --save_video \
         --video_frames=1000
-    python -m benchmarks.frames --videos DIR/doom_battle_1/replay.mp4 --count 5 --out docs/images/doom_frames.png
+    python -m benchmarks.frames --videos DIR/doom_battle_1/replay.mp4 --count 5 --out docs/images/doom_frames.jpg
 
 Knows no environment.
 """
