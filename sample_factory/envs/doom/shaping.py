@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-_LARGEST_STEP = {"DAMAGECOUNT": 200.0, "HITCOUNT": 5.0}
-"""A rocket into a crowd would otherwise be worth more than winning."""
+_LARGEST_STEP = {"DAMAGECOUNT": 200.0, "HITCOUNT": 5.0, "HEALTH": 200.0}
+"""A rocket into a crowd would otherwise be worth more than winning, and who appears where somebody stands takes a
+million of his health."""
 _STEPS_TO_SETTLE = 5
 """Consecutive steps with the same loaded weapon from which on holding it pays."""
 

@@ -66,6 +66,11 @@ def test_huge_steps_of_damage_and_hits_are_capped():
     assert _paid({}, {"HITCOUNT": 30}) == pytest.approx(5 * 0.01)
 
 
+def test_health_that_is_lost_to_somebody_who_appears_on_top_is_capped():
+    crushed = {"HEALTH": -999_900.0, "DEATHCOUNT": 1.0, "DEAD": 1.0}
+    assert _paid({"HEALTH": 100}, crushed) == pytest.approx(-0.75 - 200 * 0.003)
+
+
 def test_coming_back_from_the_dead_is_not_paid():
     shaping = VariableReward(MATCH, bots_table())
     shaping.start(_values(HEALTH=10, WEAPON7=1))
