@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import psutil
@@ -27,14 +27,6 @@ _NUM_ACTIONS = 4096  # drawn beforehand: sampling from a space costs as much as 
 _WARM_UP_STEPS = 100
 
 
-class LoopSpeed(NamedTuple):
-    """Environments stepped in turn on one core."""
-
-    steps_per_sec: float
-    frames_per_sec: float
-    others: float  # share of the core that other processes took
-
-
 def main() -> None:
     """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -44,18 +36,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one measurement")
     parser.add_argument("--parts", action="store_true", help="what a step of one environment consists of")
     args = parser.parse_args()
+    os.sched_setaffinity(0, {args.cpu})
     if args.parts:
         print(measure_parts(args.env, args.cpu, args.seconds), flush=True)
         return
     for num_envs in args.envs:
-        steps, frames, others = measure(args.env, num_envs, args.cpu, args.seconds)
-        speed = f"{steps:,.0f} steps/s = {frames:,.0f} frames/s"
-        print(f"{args.env} x{num_envs}: {speed}, others {others:.1%} of core {args.cpu}", flush=True)
+        print(measure(args.env, num_envs, args.cpu, args.seconds), flush=True)
 
 
-def measure(name: str, num_envs: int, cpu: int, seconds: float) -> LoopSpeed:
-    """Step environments in turn on one core."""
-    os.sched_setaffinity(0, {cpu})
+def measure(name: str, num_envs: int, cpu: int, seconds: float) -> str:
+    """One line of results."""
     envs = [DoomEnv(doom_spec(name)) for _ in range(num_envs)]
     rows = zero_rows(observation_keys(envs[0].observation_space), num_envs)
     outs = [{name: array[i] for name, array in rows.items()} for i in range(num_envs)]
@@ -72,12 +62,14 @@ def measure(name: str, num_envs: int, cpu: int, seconds: float) -> LoopSpeed:
     finally:
         for env in envs:
             env.close()
-    return LoopSpeed(steps / wall, steps * envs[0].frames_per_step / wall, others)
+    frames = steps * envs[0].frames_per_step / wall
+    return (
+        f"{name} x{num_envs}: {steps / wall:,.0f} steps/s = {frames:,.0f} frames/s, others {others:.1%} of core {cpu}"
+    )
 
 
 def measure_parts(name: str, cpu: int, seconds: float) -> str:
     """One line: microseconds of a step inside and outside of `make_action`; starts of episodes are left out."""
-    os.sched_setaffinity(0, {cpu})
     env = DoomEnv(doom_spec(name))
     rows = zero_rows(observation_keys(env.observation_space), 1)
     out = {key: array[0] for key, array in rows.items()}
