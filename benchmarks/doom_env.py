@@ -112,7 +112,9 @@ class _TimedGame:
         return reward
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._api, name)
+        value = getattr(self._api, name)
+        setattr(self, name, value)  # looked up once: passing calls on must not count as part of a step
+        return value
 
 
 def _play(

@@ -85,25 +85,33 @@ class ActionTable:
         spaces: list[gym.Space[Any]] = [gym.spaces.Discrete(size) for size in self.sizes]
         spaces += [gym.spaces.Box(-1.0, 1.0, (1,), np.float32) for _ in deltas]
         self.space: gym.Space[Any] = spaces[0] if len(spaces) == 1 else gym.spaces.Tuple(spaces)
-        # The last component varies fastest, as `row` counts.
-        self._rows = [list(itertools.chain.from_iterable(parts)) for parts in itertools.product(*per_component)]
+        choices = itertools.product(*(range(size) for size in self.sizes))
+        rows = [list(itertools.chain.from_iterable(parts)) for parts in itertools.product(*per_component)]
+        self._rows: dict[Any, list[float]] = dict(zip(choices, rows, strict=True))
+        if len(spaces) == 1 and not deltas:
+            self._rows = {choice: row for (choice,), row in self._rows.items()}
         self._largest = [delta.largest for delta in deltas]
         self._is_single = len(spaces) == 1
 
     # hot path
     def row(self, action: Any) -> list[float]:
         """Values of `buttons` for a member of `space`; the list may be shared and must not be changed."""
-        parts = (action,) if self._is_single else action
-        if len(parts) != len(self.sizes) + len(self._largest):
-            raise ValueError(f"an action has {len(self.sizes) + len(self._largest)} parts, not {len(parts)}")
-        index = 0
-        for size, value in zip(self.sizes, parts, strict=False):
-            index = index * size + int(value)
-        row = self._rows[index]
-        if not self._largest:
-            return row
-        turns = parts[len(self.sizes) :]
-        return row + [largest * float(turn[0]) for largest, turn in zip(self._largest, turns, strict=True)]
+        if self._largest:
+            return self._row_with_deltas(action)
+        # One look-up: between two steps of an engine every operation costs.
+        row = self._rows.get(int(action) if self._is_single else tuple(action))
+        if row is None:
+            raise ValueError(f"{action} is not an action of {self.space}")
+        return row
+
+    def _row_with_deltas(self, action: Any) -> list[float]:
+        parts = (action,) if self._is_single else tuple(action)
+        choice, turns = parts[: len(self.sizes)], parts[len(self.sizes) :]
+        if choice not in self._rows or len(turns) != len(self._largest):
+            raise ValueError(f"{action} is not an action of {self.space}")
+        return self._rows[choice] + [
+            largest * float(turn[0]) for largest, turn in zip(self._largest, turns, strict=True)
+        ]
 
 
 @cache

@@ -77,7 +77,7 @@ class VariableReward:
     def start(self, variables: Sequence[float]) -> None:
         """An episode begins with these game variables."""
         self._before = variables
-        self._was_dead = False
+        self._was_dead = self._dead is not None and variables[self._dead] > 0
         self._held, self._held_steps = -1.0, 0
 
     # hot path
@@ -85,6 +85,8 @@ class VariableReward:
         """The extra reward of a step that ended with these."""
         before, self._before = self._before, variables
         reward = self._weapon_bonus(variables[self._weapon], variables[self._ammo])
+        if variables == before:  # in most steps nothing happens to a player
+            return reward
         if self._dead is not None:
             is_dead = variables[self._dead] > 0
             came_back, self._was_dead = self._was_dead and not is_dead, is_dead
