@@ -22,9 +22,7 @@ DECORATE = ""
 _DEATHMATCH_START = 11
 _MAX_PLAYERS = 8
 
-_ROOM_SIZE = 288
 _WALL_SIZE = 32
-_LOOPS = 0.6  # wide open: nobody can hide for long
 
 _CLIP, _CLIP_BOX = 2007, 2048
 _SHELLS, _SHELL_BOX = 2008, 2049
@@ -60,6 +58,9 @@ _SUPPLIES = (
 class _Size(NamedTuple):
     num_rooms: int
     """Along a side."""
+    room_size: int
+    loops: float
+    """See `carve_maze`; wide open, so that nobody can hide for long."""
     num_starts: int
     """Rooms in which players (re)appear."""
     num_hills: int
@@ -67,18 +68,18 @@ class _Size(NamedTuple):
 
 
 def duel_level(dice: Dice) -> Level:
-    """An arena for two."""
-    return _level(dice, _Size(num_rooms=5, num_starts=8, num_hills=2, num_weapon_sets=1))
+    """An arena for two, so small and open that each sees the other in a fifth of all steps."""
+    return _level(dice, _Size(4, room_size=192, loops=0.95, num_starts=4, num_hills=1, num_weapon_sets=1))
 
 
 def deathmatch_level(dice: Dice) -> Level:
     """An arena for eight."""
-    return _level(dice, _Size(num_rooms=8, num_starts=20, num_hills=5, num_weapon_sets=3))
+    return _level(dice, _Size(8, room_size=288, loops=0.6, num_starts=20, num_hills=5, num_weapon_sets=3))
 
 
 def _level(dice: Dice, size: _Size) -> Level:
-    open_cells = carve_maze(size.num_rooms, _LOOPS, dice)
-    terrain = make_terrain(open_cells, size.num_rooms, _ROOM_SIZE, _WALL_SIZE, size.num_hills, dice)
+    open_cells = carve_maze(size.num_rooms, size.loops, dice)
+    terrain = make_terrain(open_cells, size.num_rooms, size.room_size, _WALL_SIZE, size.num_hills, dice)
     things = _things(terrain, dice.shuffled(rooms(size.num_rooms)), size, dice)
     return Level(text_map(terrain.grid, terrain.sectors, things))
 

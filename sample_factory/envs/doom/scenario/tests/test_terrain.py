@@ -32,7 +32,8 @@ def test_only_what_is_open_has_a_sector():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_an_arena_has_its_starts_and_one_of_each_weapon_for_each_set(seed):
-    text = _level(Dice(seed), _Size(num_rooms=6, num_starts=9, num_hills=2, num_weapon_sets=2)).text_map.decode()
+    size = _Size(6, room_size=256, loops=0.6, num_starts=9, num_hills=2, num_weapon_sets=2)
+    text = _level(Dice(seed), size).text_map.decode()
     assert text.count("type = 11;") == 9
     for kind, *_ in _WEAPONS:
         assert text.count(f"type = {kind};") == 2
