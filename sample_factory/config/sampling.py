@@ -8,6 +8,9 @@ from typing import Literal
 
 from sample_factory.config.checks import check_at_least, check_choices, check_positive
 
+AUTO: Literal["auto"] = "auto"
+"""The value of an option that is chosen by measuring, before the run starts."""
+
 
 def available_cores() -> int:
     """Logical cores that this process may use (fewer than the machine has in containers and under taskset)."""
@@ -22,10 +25,11 @@ class SamplingConfig:
 
     rollout: int = 32
     """Steps in one trajectory."""
-    num_workers: int = field(default_factory=available_cores)
-    """Rollout worker processes; by default one for each available core."""
-    num_envs_per_worker: int = 2
-    """Environments stepped by each rollout worker."""
+    num_workers: int | Literal["auto"] = field(default_factory=available_cores)
+    """Rollout worker processes; by default one for each available core. auto: more if environments mostly wait."""
+    num_envs_per_worker: int | Literal["auto"] = 2
+    """Environments stepped by each rollout worker. auto: the environment and inference are measured with several
+    numbers (a few seconds), and the smallest number counts with which a step costs hardly more than the least."""
     worker_num_splits: int = 2
     """Groups stepped in turn by a worker: 1 waits for actions, 2 is double buffering, 3 triple."""
     num_policies: int = 1
@@ -59,7 +63,8 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         check_choices(self)
-        check_positive(self, "rollout", "num_workers", "num_envs_per_worker", "worker_num_splits", "num_policies")
+        check_positive(self, "rollout", "worker_num_splits", "num_policies")
+        check_positive(self, *(name for name in ("num_workers", "num_envs_per_worker") if getattr(self, name) != AUTO))
         check_positive(self, "policy_workers_per_policy", "reset_timeout_seconds", "stall_timeout_seconds")
         check_at_least(self, 1, "traj_buffers_excess_ratio")
         check_at_least(self, 0, "decorrelate_experience_max_seconds", "max_restarts")
@@ -67,7 +72,7 @@ class SamplingConfig:
             raise ValueError(f"--default_niceness={self.default_niceness} must be between -20 and 19")
         if any(gpu < 0 for gpu in self.actor_worker_gpus):
             raise ValueError(f"--actor_worker_gpus={list(self.actor_worker_gpus)} must not be negative")
-        if self.num_envs_per_worker % self.worker_num_splits:
+        if self.num_envs_per_worker != AUTO and self.num_envs_per_worker % self.worker_num_splits:
             raise ValueError(
                 f"--num_envs_per_worker={self.num_envs_per_worker} must be divisible by "
                 f"--worker_num_splits={self.worker_num_splits}"

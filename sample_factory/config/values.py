@@ -89,10 +89,18 @@ def convert(option: Option, value: Any, source: str) -> Any:
 
 
 def members(hint: Any) -> tuple[Any, ...]:
-    """The alternatives of a union, None last, or the type itself."""
+    """The type itself, or the two alternatives of a union: any type, then words that may be said instead, or None."""
     found = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    assert len(found) == 1 or (len(found) == 2 and type(None) in found), f"options are X or X | None, not {hint}"
-    return tuple(sorted(found, key=lambda member: member is type(None)))
+    found = tuple(sorted(found, key=_is_exception))
+    assert len(found) == 1 or (len(found) == 2 and _is_exception(found[1])), (
+        f"options are X, X | None or X | Literal, not {hint}"
+    )
+    return found
+
+
+def _is_exception(hint: Any) -> int:
+    origin: Any = get_origin(hint)
+    return 2 if hint is type(None) else int(origin is Literal)
 
 
 def is_optional(hint: Any) -> bool:
@@ -116,6 +124,9 @@ def _convert(hint: Any, value: Any) -> Any:
     """Raises TypeError if the value does not fit."""
     if is_optional(hint):
         return None if value is None else _convert(members(hint)[0], value)
+    if len(members(hint)) > 1:
+        word = members(hint)[1]
+        return value if value in get_args(word) else _convert(members(hint)[0], value)
     if get_origin(hint) is Literal and value in get_args(hint):
         return value
     if get_origin(hint) is tuple and isinstance(value, (list, tuple)):

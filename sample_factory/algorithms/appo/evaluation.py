@@ -16,12 +16,16 @@ from sample_factory.algorithms.appo.trained_policy import Checkpoint, load_check
 from sample_factory.algorithms.status import Status
 from sample_factory.config.config import Config
 from sample_factory.config.experiment import experiment_dir
+from sample_factory.config.sampling import AUTO
 from sample_factory.config.values import namespace
 from sample_factory.envs import registry
 from sample_factory.envs.contract import BatchedEnv
 from sample_factory.sampling.threads import limit_threads
 from sample_factory.system.cores import available_cores
 from sample_factory.system.process import interrupt_flag
+
+_ENVS_PER_WORKER = 16
+"""Where training chooses the number by measuring."""
 
 REPORT_FOLDER = "evaluation"
 """Where in the experiment folder results are written."""
@@ -70,7 +74,9 @@ def _watch(config: Config, folder: Path, checkpoint: Checkpoint, seed: int, stop
 
 def _sample(config: Config, folder: Path, checkpoint: Checkpoint, seed: int, stopping: Callable[[], bool]) -> float:
     num_episodes, sampling = config.evaluation.sample_env_episodes, config.sampling
-    num_envs = min(sampling.num_workers * sampling.num_envs_per_worker, num_episodes)
+    num_workers = len(available_cores()) if sampling.num_workers == AUTO else sampling.num_workers
+    envs_per_worker = _ENVS_PER_WORKER if sampling.num_envs_per_worker == AUTO else sampling.num_envs_per_worker
+    num_envs = min(num_workers * envs_per_worker, num_episodes)
     env = registry.make_batched(config.run.env, namespace(config), num_envs, is_training=False)
     try:
         limit_threads(_threads(env), with_torch=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sample_factory.config.learning import LearningConfig
 from sample_factory.config.sampling import SamplingConfig
@@ -26,6 +26,13 @@ class Machine:
     device: Literal["cpu", "cuda"]
     native_bfloat16: bool
     """Whether matrix products in bfloat16 are faster than in float32."""
+
+
+class Workers(NamedTuple):
+    """How many there are, and how much each has to do."""
+
+    num_workers: int
+    num_envs_per_worker: int
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,21 @@ class Plan:
     """Cores of each rollout worker; empty for no pinning."""
 
 
+def acts_inline(sampling: SamplingConfig, machine: Machine) -> bool:
+    """Whether rollout workers act for their own rows."""
+    return sampling.inference == "inline" or (sampling.inference == "auto" and machine.device == "cpu")
+
+
+def uses_bfloat16(learning: LearningConfig, machine: Machine, worth_bfloat16: bool) -> bool:
+    """Whether the network computes in bfloat16; it is worth it if the network is large enough."""
+    if learning.precision == "auto":
+        return machine.native_bfloat16 and worth_bfloat16
+    return learning.precision == "bfloat16"
+
+
 def make_plan(
     sampling: SamplingConfig,
+    workers: Workers,
     learning: LearningConfig,
     machine: Machine,
     agents_per_env: int,
@@ -65,18 +85,19 @@ def make_plan(
     """Lay out a run.
 
     Args:
+        workers: instead of what `sampling` says, which may be "auto".
         worth_bfloat16: whether the network is large enough for the lower precision to pay.
         serial: everything happens in one process.
     """
-    inline = sampling.inference == "inline" or (sampling.inference == "auto" and machine.device == "cpu")
+    inline = acts_inline(sampling, machine)
     backlog = learning.num_minibatches_to_accumulate
     few_cores = machine.device == "cpu" and len(machine.cores) <= _FEW_CORES
     alternate = serial or backlog == 0 or (backlog < 0 and few_cores)
     groups = 1 if inline else sampling.worker_num_splits
-    envs = sampling.num_envs_per_worker // groups
+    envs = workers.num_envs_per_worker // groups
     rows = envs * agents_per_env
     iteration_rows = learning.num_batches_per_iteration * learning.batch_size // sampling.rollout
-    total_rows = sampling.num_workers * groups * rows
+    total_rows = workers.num_workers * groups * rows
     if alternate:
         # The learner may hold a partly used block, so one block less than all of them must still fill an iteration.
         slack = 0 if iteration_rows % rows == 0 else rows - 1
@@ -95,7 +116,7 @@ def make_plan(
     return Plan(
         inline=inline,
         alternate=alternate,
-        num_workers=sampling.num_workers,
+        num_workers=workers.num_workers,
         groups_per_worker=groups,
         envs_per_group=envs,
         rows=rows,
@@ -105,9 +126,8 @@ def make_plan(
         if one_thread
         else max(sampling_threads(cores, alternate), learning.learner_main_loop_num_cores),
         policy_worker_threads=1,
-        bfloat16=learning.precision == "bfloat16"
-        or (learning.precision == "auto" and machine.native_bfloat16 and worth_bfloat16),
-        worker_cores=tuple(pin(machine.cores, sampling.num_workers)) if sampling.set_workers_cpu_affinity else (),
+        bfloat16=uses_bfloat16(learning, machine, worth_bfloat16),
+        worker_cores=tuple(pin(machine.cores, workers.num_workers)) if sampling.set_workers_cpu_affinity else (),
     )
 
 

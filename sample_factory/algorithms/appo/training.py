@@ -13,13 +13,15 @@ from typing import Any
 from sample_factory.algorithms.appo.describe import RunFacts, describe_env, describe_model
 from sample_factory.algorithms.appo.monitor import Monitor
 from sample_factory.algorithms.appo.parallel import run_parallel
-from sample_factory.algorithms.appo.plan import Plan, make_plan
+from sample_factory.algorithms.appo.plan import Plan, acts_inline, make_plan, uses_bfloat16
 from sample_factory.algorithms.appo.serial import run_serial
+from sample_factory.algorithms.appo.tuning import choose_workers
 from sample_factory.algorithms.appo.wiring import ENV_STEPS, Wiring, checkpoint_folder, wire
 from sample_factory.algorithms.status import Status
 from sample_factory.config.config import Config
 from sample_factory.config.experiment import experiment_dir, is_done, mark_done, prepare, save_cfg
 from sample_factory.config.values import namespace
+from sample_factory.envs import registry
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.processes import PRELOAD
 from sample_factory.system.console import Console
@@ -60,7 +62,7 @@ def train(config: Config, argv: Sequence[str]) -> Status:
             exits.callback(end_start_server)
         registrations = snapshot()
         try:
-            facts, plan, policy = _look_safely(config, folder, registrations, ending)
+            facts, plan, policy, reason = _look_safely(config, folder, registrations, ending)
         except TrialCancelledError:
             return Status.INTERRUPTED
         # Only now, when everything has been seen to work, is anything written or deleted.
@@ -73,7 +75,7 @@ def train(config: Config, argv: Sequence[str]) -> Status:
         seed = config.run.seed if config.run.seed is not None else secrets.randbits(31)
         wiring = wire(config, folder, plan, facts, policy, seed, registrations)
         exits.callback(wiring.arena.close)
-        _log_plan(plan, facts)
+        _log_plan(plan, facts, reason)
         return _run(wiring, telemetry, ending)
 
 
@@ -91,7 +93,7 @@ def _run(wiring: Wiring, telemetry: Telemetry, ending: _Ending) -> Status:
 
 def _look_safely(
     config: Config, folder: Path, registrations: Registrations, ending: _Ending
-) -> tuple[RunFacts, Plan, PolicyDescription]:
+) -> tuple[RunFacts, Plan, PolicyDescription, str | None]:
     """`look`, in a process that may crash; in this one for serial mode, where it can be debugged."""
     resumes = config.run.restart_behavior == "resume"
     checkpoints = [checkpoint_folder(folder, policy) for policy in range(config.sampling.num_policies) if resumes]
@@ -110,25 +112,38 @@ def _look_safely(
 
 def look(
     config: Config, registrations: Registrations, checkpoints: Sequence[Path]
-) -> tuple[RunFacts, Plan, PolicyDescription]:
-    """Everything that must be known before components start.
+) -> tuple[RunFacts, Plan, PolicyDescription, str | None]:
+    """Everything that must be known before components start, and why there are so many workers if they were chosen.
 
     Raises:
         ValueError: environment, model or checkpoint are not as they should be.
     """
     restore(registrations)
+    sampling, learning = config.sampling, config.learning
     facts = describe_env(config)
+    inline = acts_inline(sampling, facts.machine)
+    # Rollout workers see no GPU, or one for their environments.
+    acting_device = "cpu" if inline else facts.machine.device
+    bfloat16 = uses_bfloat16(learning, facts.machine, facts.worth_bfloat16)
+    policy = describe_model(config, facts, acting_device, bfloat16, checkpoints, registrations)
+    workers, reason = choose_workers(
+        sampling,
+        learning,
+        facts.agents_per_env,
+        facts.keys,
+        lambda num_envs: registry.make_batched(config.run.env, namespace(config), num_envs),
+        policy if inline else None,
+    )
     plan = make_plan(
-        config.sampling,
-        config.learning,
+        sampling,
+        workers,
+        learning,
         facts.machine,
         facts.agents_per_env,
         facts.worth_bfloat16,
         config.run.serial_mode,
     )
-    # Rollout workers see no GPU, or one for their environments.
-    acting_device = "cpu" if plan.inline else facts.machine.device
-    return facts, plan, describe_model(config, facts, acting_device, plan.bfloat16, checkpoints, registrations)
+    return facts, plan, policy, reason
 
 
 class _Ending:
@@ -173,7 +188,7 @@ def _likely_inline(config: Config) -> bool:
     return inference == "inline" or (inference == "auto" and no_gpu)
 
 
-def _log_plan(plan: Plan, facts: RunFacts) -> None:
+def _log_plan(plan: Plan, facts: RunFacts, reason: str | None) -> None:
     place = "inside the rollout workers" if plan.inline else "in policy workers"
     order = "alternate" if plan.alternate else "overlap"
     log.info(
@@ -187,6 +202,9 @@ def _log_plan(plan: Plan, facts: RunFacts) -> None:
         "bfloat16" if plan.bfloat16 else "float32",
         facts.machine.device,
     )
+    if reason is not None:
+        num_envs = plan.groups_per_worker * plan.envs_per_group
+        log.info("Chosen: --num_workers=%d --num_envs_per_worker=%d (%s)", plan.num_workers, num_envs, reason)
 
 
 def _telemetry(config: Config, folder: Path, console: Console, saved: dict[str, Any]) -> Telemetry:

@@ -138,6 +138,16 @@ def test_whole_numbers_may_be_written_with_an_exponent(text, expected):
     assert value == expected and isinstance(value, int)
 
 
+def test_a_number_may_be_left_to_measuring_and_stays_so_when_saved():
+    values = _values("--num_workers=auto --num_envs_per_worker=1e2")
+    assert (values["num_workers"], values["num_envs_per_worker"]) == ("auto", 100)
+    saved = _values("", saved={"num_workers": "auto", "num_envs_per_worker": 64.0})
+    assert (saved["num_workers"], saved["num_envs_per_worker"]) == ("auto", 64)
+    assert _error("--env=x --num_workers=none") == (
+        "bad value for --num_workers: 'none' is not a whole number or one of auto"
+    )
+
+
 @pytest.mark.parametrize("text", ["1.5", "2.55e1", "1e999999999", "ten", "''"])
 def test_a_bad_whole_number_is_named(text):
     bad = text.strip("'")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sample_factory.algorithms.appo.plan import Machine, Plan, make_plan
+from sample_factory.algorithms.appo.plan import Machine, Plan, Workers, make_plan
 from sample_factory.config.learning import LearningConfig
 from sample_factory.config.sampling import SamplingConfig
 
@@ -18,10 +18,13 @@ WORKSTATION = Machine(tuple(range(20)), "cuda", True)
 
 
 def plan_of(machine: Machine = LAPTOP, agents: int = 1, worth: bool = True, **options: object) -> Plan:
-    sampling = {item.name for item in dataclasses.fields(SamplingConfig)}
+    names = {item.name for item in dataclasses.fields(SamplingConfig)}
+    sampling = SamplingConfig(**{"num_workers": 4, **{k: v for k, v in options.items() if k in names}})  # type: ignore[arg-type]
+    assert sampling.num_workers != "auto" and sampling.num_envs_per_worker != "auto"
     return make_plan(
-        SamplingConfig(**{"num_workers": 4, **{k: v for k, v in options.items() if k in sampling}}),  # type: ignore[arg-type]
-        LearningConfig(**{k: v for k, v in options.items() if k not in sampling}),  # type: ignore[arg-type]
+        sampling,
+        Workers(sampling.num_workers, sampling.num_envs_per_worker),
+        LearningConfig(**{k: v for k, v in options.items() if k not in names}),  # type: ignore[arg-type]
         machine,
         agents,
         worth,
@@ -55,8 +58,8 @@ def test_the_learner_has_all_cores_when_nobody_else_works():
 
 def test_one_thread_computes_where_more_would_not_help_or_not_repeat():
     assert plan_of(WORKSTATION).learner_threads == 1
-    sampling, learning = SamplingConfig(num_workers=2), LearningConfig(learner_main_loop_num_cores=4)
-    assert make_plan(sampling, learning, LAPTOP, 1, False, serial=True).learner_threads == 1
+    sampling, learning = SamplingConfig(), LearningConfig(learner_main_loop_num_cores=4)
+    assert make_plan(sampling, Workers(2, 2), learning, LAPTOP, 1, False, serial=True).learner_threads == 1
 
 
 def test_precision_follows_the_machine_unless_it_is_given():
