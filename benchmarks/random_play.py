@@ -24,6 +24,7 @@ from sample_factory.algorithms.appo.trained_policy import load_checkpoint, make_
 from sample_factory.config.experiment import experiment_dir
 from sample_factory.envs.contract import BatchedEnv
 from sample_factory.envs.random_actions import RandomActions
+from sample_factory.sampling.threads import limit_threads
 
 
 class RandomPolicy:
@@ -70,6 +71,7 @@ def main() -> None:
     args = parser.parse_args()
     num_envs = min(args.num_envs, args.episodes)
     env = family_env(args.env, num_envs, "auto", **args.options)
+    limit_threads(1, with_torch=True)  # several evaluations at once must not wait for each other's threads
     try:
         actor: Actor = RandomPolicy(env, args.seed)
         is_trained = np.zeros(env.num_rows, np.bool_)
