@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # One virtualenv per peer under .venv-peers/<name>/. Run it again at will: a peer that is already as listed is left alone.
 #   benchmarks/install_peers.sh [name ...]       all peers without arguments; PYTHON=... picks the interpreter
+# Then writes the Doom maps that they play, with the interpreter of this project (.venv, or OWN_PYTHON=...).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python="${PYTHON:-python3}"
@@ -30,3 +31,4 @@ for name in "${names[@]}"; do
     "$venv/bin/pip" install --quiet $wanted
     echo "$wanted" > "$venv/installed.txt"
 done
+"${OWN_PYTHON:-.venv/bin/python}" -m benchmarks.doom_maps .venv-peers/battle.wad

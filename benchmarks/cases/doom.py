@@ -6,14 +6,14 @@ from benchmarks.cases.case import Case
 from benchmarks.cases.command_lines import our_engine, ours, sample_factory2, sf2
 from benchmarks.cases.work import Backend, Network, Work
 
-_ENV = "doom_benchmark_shipped"
+_ENV = "doom_benchmark"
 
 
 def doom(python: str, device: str) -> Case:
     """The case."""
     return Case(
         name="doom",
-        what="VizDoom, a shipped scenario, 160x120 to 128x72, frameskip 4, 9 actions; convnet_simple, FC 512, GRU 512; "
+        what="VizDoom, own battle maps, 160x120 to 128x72, frameskip 4, 9 actions; convnet_simple, FC 512, GRU 512; "
         "rollout 32, batch 1024",
         ours=our_engine(
             python,

@@ -9,7 +9,7 @@ from benchmarks.cases.case import Case, Setting
 from benchmarks.cases.command_lines import loops, our_sampler, raw_envpool, raw_envpool_setting
 from benchmarks.cases.work import Backend
 
-_DOOM = Backend("doom_benchmark_shipped")
+_DOOM = Backend("doom_benchmark")
 
 
 def sampler_doom(python: str) -> Case:

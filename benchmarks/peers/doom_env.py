@@ -1,11 +1,12 @@
 """The VizDoom environment that peers play in `doom`: plain VizDoom and Gymnasium. Knows neither our engine nor a peer.
 
-Same game as the engine's own `doom_benchmark_shipped`; what has to agree is listed once, below.
+Same game as the engine's own `doom_benchmark`; what has to agree is listed once, below.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,11 +15,12 @@ import numpy as np
 import vizdoom as vzd
 
 # ---- the game: must agree with the engine's own environment of the case
-SCENARIO = "deathmatch.wad"  # shipped with VizDoom
-MAP = "map01"
+SCENARIO = Path(__file__).parents[2] / ".venv-peers" / "battle.wad"
+"""Written by `install_peers.sh`."""
+NUM_MAPS = 8
 SKILL = 2
 FRAMESKIP = 4
-EPISODE_START_TIC = 1
+EPISODE_START_TIC = 14
 EPISODE_TIMEOUT_TICS = 2100
 RENDER_HUD = True
 RENDER_CROSSHAIR = True
@@ -54,6 +56,7 @@ class DoomEnv(gym.Env):
         if self._game is None:
             self._game = self._start_game()
         else:
+            self._game.set_doom_map(self._draw_map())
             self._game.new_episode()
         return self._observation(), {}
 
@@ -78,11 +81,14 @@ class DoomEnv(gym.Env):
             self._last = resized.reshape(3, HEIGHT, WIDTH)
         return self._last
 
+    def _draw_map(self) -> str:
+        return f"map{self.np_random.integers(NUM_MAPS) + 1:02d}"
+
     def _start_game(self) -> vzd.DoomGame:
         cv2.setNumThreads(0)
         game = vzd.DoomGame()
-        game.set_doom_scenario_path(os.path.join(vzd.scenarios_path, SCENARIO))
-        game.set_doom_map(MAP)
+        game.set_doom_scenario_path(str(SCENARIO))
+        game.set_doom_map(self._draw_map())
         game.set_doom_skill(SKILL)
         game.set_available_buttons([getattr(vzd.Button, name) for name in BUTTONS])
         game.set_screen_resolution(getattr(vzd.ScreenResolution, f"RES_{RENDER_WIDTH}X{RENDER_HEIGHT}"))

@@ -79,7 +79,7 @@ def make_batch(full_env_name: str, cfg: Any = None, env_config: Any = None, rend
 
 def main() -> int:
     """Train until stopped."""
-    register_env("doom_benchmark_shipped", make_doom)
+    register_env("doom_benchmark", make_doom)
     register_env("meeting_4", make_game)
     for name in SINGLE:
         register_env(name, make_one)

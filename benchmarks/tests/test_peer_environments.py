@@ -33,8 +33,9 @@ def doom_env(peers):
 def test_the_doom_of_peers_has_the_rules_of_ours(doom_env):
     specs = pytest.importorskip("sample_factory.envs.doom.specs")
     actions = pytest.importorskip("sample_factory.envs.doom.actions")
-    ours = specs.doom_spec("doom_benchmark_shipped")
-    assert f"{ours.scenario}.wad" == doom_env.SCENARIO
+    options = pytest.importorskip("sample_factory.envs.doom.options")
+    ours = specs.doom_spec("doom_benchmark")
+    assert options.DoomOptions().doom_num_maps == doom_env.NUM_MAPS
     assert (ours.skill, ours.start_tic) == (doom_env.SKILL, doom_env.EPISODE_START_TIC)
     assert ours.timeout_tics == doom_env.EPISODE_TIMEOUT_TICS
     assert (ours.hud, ours.crosshair) == (doom_env.RENDER_HUD, doom_env.RENDER_CROSSHAIR)
@@ -44,6 +45,11 @@ def test_the_doom_of_peers_has_the_rules_of_ours(doom_env):
 
 def test_the_doom_of_peers_plays_an_episode(doom_env, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # VizDoom writes its files to the working folder
+    monkeypatch.setattr(doom_env, "SCENARIO", tmp_path / "battle.wad")
+    monkeypatch.setattr("sys.argv", ["doom_maps", str(doom_env.SCENARIO)])
+    from benchmarks import doom_maps
+
+    doom_maps.main()
     env = doom_env.DoomEnv()
     try:
         first, _ = env.reset(seed=1)
