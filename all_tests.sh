@@ -13,7 +13,9 @@ export OMP_NUM_THREADS=1
 readonly PYTEST_LIMIT_SEC=1200
 
 packages=(sample_factory)
-[ -d sample_factory_examples ] && packages+=(sample_factory_examples)
+for package in sample_factory_examples benchmarks; do
+    [ -d "$package" ] && packages+=("$package")
+done
 # Empty arrays are expanded in the + form below: to old versions of bash they are unset variables.
 mypy_options=()
 # The last NumPy for Python 3.10 has no defaults for the type parameters of its arrays; elsewhere `np.ndarray` is complete.

@@ -122,9 +122,9 @@ def instruction(mission: str, game: Any, is_first: bool = True) -> Any:
     """The package's instruction that a mission of BabyAI describes."""
     from minigrid.envs.babyai.core import verifier
 
-    for words, kind in ((", then ", verifier.BeforeInstr), (" after you ", verifier.AfterInstr)):
+    for words, order in ((", then ", verifier.BeforeInstr), (" after you ", verifier.AfterInstr)):
         if words in mission:
-            return kind(*(instruction(part, game, i == 0) for i, part in enumerate(mission.split(words))))
+            return order(*(instruction(part, game, i == 0) for i, part in enumerate(mission.split(words))))
     if " and " in mission:
         return verifier.AndInstr(*(instruction(part, game) for part in mission.split(" and ")))
     # Strict: whatever else is picked up or opened ends the episode.

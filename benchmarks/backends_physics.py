@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+import gymnasium as gym
 import numpy as np
 
 from benchmarks.restored_states import RestoredState
@@ -85,6 +86,7 @@ def compare_dynamics(name: str, num_steps: int = 1000, seed: int = 0, scale: flo
     outs[1]["obs"][0] = _RESTORE[name](_member(theirs), outs[0]["obs"][0].astype(np.float64))
     differences = [_difference(0, outs, results)]
     rng, space = np.random.default_rng(seed), theirs.actions.space
+    assert isinstance(space, gym.spaces.Box)
     for step in range(1, num_steps + 1):
         action = (scale * rng.uniform(space.low, space.high))[None].astype(theirs.actions.dtype)
         for env, out, result in zip((ours, theirs), outs, results, strict=True):

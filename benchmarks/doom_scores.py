@@ -61,7 +61,8 @@ def play(name: str, num_episodes: int, seed: int) -> Scores:
         env.action_space.seed(seed)
         for episode in range(num_episodes):
             env.reset(seed=seed + episode)
-            paid, ended, info = 0.0, False, {}
+            info: dict[str, Any] = {}
+            paid, ended = 0.0, False
             while not ended:
                 _, reward, terminated, truncated, info = env.step(env.action_space.sample())
                 paid, ended = paid + reward, terminated or truncated

@@ -15,9 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _TRAIN, _ENJOY = (f"sample_factory.algorithms.appo.{name}" for name in ("train_appo", "enjoy_appo"))
 _MACHINE = "--device=cpu --num_workers=2 --restart_behavior=overwrite"
@@ -235,7 +236,7 @@ def _call(module: str, arguments: str) -> None:
         )
 
 
-def _line(row: dict[str, object]) -> str:
+def _line(row: Mapping[str, Any]) -> str:
     return "     {case:28} seed {seed}: {mean:8.2f} +- {standard_error:.2f}, trained in {train_seconds} s".format(**row)
 
 

@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -131,4 +130,4 @@ def shown(name: str, limit: Limit) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

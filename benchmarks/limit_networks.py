@@ -35,7 +35,7 @@ class ActorCritic(nn.Module):
         for width in network.layers:
             body.extend([nn.Linear(size, width), _ACTIVATIONS[network.activation]()])
             size = width
-        self.body = body.to(memory_format=torch.channels_last)
+        self.body = body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.core = nn.GRU(size, network.gru) if network.gru else None
         self.head = nn.Linear(network.gru or size, num_outputs + 1)
         self.log_std = nn.Parameter(torch.zeros(num_outputs))  # for continuous actions only

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -116,7 +117,7 @@ def inference_stage(work: Work, spaces: Spaces, effort: Effort) -> Stage:
                 ("bfloat16 weights", converted, False),
             ):
                 with torch.autocast("cpu", torch.bfloat16, enabled=is_autocast):
-                    tried[f"{name}, batch {rows}"] = time_call(lambda m=model, o=obs, s=state: m(o, s), effort) / rows
+                    tried[f"{name}, batch {rows}"] = time_call(partial(model, obs, state), effort) / rows
     return Stage(tried)
 
 

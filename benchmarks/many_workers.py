@@ -34,8 +34,10 @@ from sample_factory.envs.random_actions import RandomActions
 _WARM_UP_SEC = 5.0
 _START_SEC = 180.0
 _NUMBER = re.compile(r"[\s\d.-]+$")
-_APPO = ("--algo=APPO", "--sampler_only=True", "--hidden_size=64", "--use_rnn=False", "--device=cpu", "--recurrence=1")
-_APPO += ("--experiment_summaries_interval=5",)
+_APPO = (
+    *("--algo=APPO", "--sampler_only=True", "--hidden_size=64", "--use_rnn=False", "--device=cpu", "--recurrence=1"),
+    "--experiment_summaries_interval=5",
+)
 _WAYS: dict[str, Sequence[str]] = {
     "random": ("--algo=DUMMY_SAMPLER", "--timeout_seconds=100000"),
     "inline": (*_APPO, "--inference=inline"),

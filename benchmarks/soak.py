@@ -165,8 +165,8 @@ def end(run: TrainingRun, objects_before: set[str]) -> str:
         raise Broken(f"exit status {status} instead of 2")
     if left := still_alive(processes, 2.0):
         raise Broken(f"processes left: {left}")
-    if left := unused_shared_memory() - objects_before:
-        raise Broken(f"shared memory left: {sorted(left)}")
+    if files := unused_shared_memory() - objects_before:
+        raise Broken(f"shared memory left: {sorted(files)}")
     ledger = re.search(r"(\d+) blocks: FREE (\d+), FILLING (\d+), READY (\d+), LEARNING (\d+)", run.output)
     if ledger is None or "ledger is inconsistent" in run.output:
         raise Broken("blocks were not conserved")

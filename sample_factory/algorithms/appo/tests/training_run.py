@@ -73,9 +73,10 @@ class TrainingRun:
     def descendants(self) -> list[psutil.Process]:
         """All processes below the supervisor."""
         try:
-            return psutil.Process(self.process.pid).children(recursive=True)
+            found: list[psutil.Process] = psutil.Process(self.process.pid).children(recursive=True)
         except psutil.Error:
             return []
+        return found
 
     def components(self, *names: str) -> list[psutil.Process]:
         """Living processes by name, such as "learner 0", "policy 0-0", "rollout 1"; the beginning is enough."""
