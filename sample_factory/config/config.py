@@ -38,7 +38,7 @@ class Config:
     """Frozen dataclass of the environment family, one field per flag."""
 
     def __post_init__(self) -> None:
-        _check_single_policy(self)
+        _check_no_pbt(self)
         _check_batch_of_whole_trajectories(self)
         _check_recurrence(self)
         _check_cpc(self)
@@ -49,12 +49,9 @@ class Config:
             )
 
 
-def _check_single_policy(config: Config) -> None:
-    if config.pbt.with_pbt or config.sampling.num_policies > 1:
-        raise ValueError(
-            f"several policies are not available yet (--num_policies={config.sampling.num_policies}, "
-            f"--with_pbt={config.pbt.with_pbt})"
-        )
+def _check_no_pbt(config: Config) -> None:
+    if config.pbt.with_pbt:
+        raise ValueError("--with_pbt=True: population-based training is not available yet")
 
 
 def _check_batch_of_whole_trajectories(config: Config) -> None:

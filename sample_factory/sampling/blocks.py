@@ -40,6 +40,7 @@ class BlockSchema:
     actions: ActionLayout
     recorded: Mapping[str, ArraySpec]
     """What the policy records per step besides the action: name -> shape per row and dtype."""
+    num_policies: int = 1
 
     @property
     def num_groups(self) -> int:
@@ -82,6 +83,8 @@ class BlockSchema:
         specs["frames"] = per_step((), np.int32)
         specs["policy_ids"] = per_step((), np.int16)
         specs["versions"] = per_step((), np.int32)
+        specs["row_policies"] = ArraySpec((self.num_groups, rows), np.int16)
+        specs["policy_samples"] = ArraySpec((self.num_workers, self.num_policies), np.int64)
         specs["running_states"] = ArraySpec((self.num_groups, rows, self.state_size), np.float32)
         return specs
 

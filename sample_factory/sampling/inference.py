@@ -62,6 +62,8 @@ class Inference:
     # hot path
     def act(self, requests: Sequence[ActRequest]) -> None:
         """Write actions and what else the policy records into the blocks."""
+        if not requests:
+            return
         if len(requests) == 1 and requests[0].rows is None:
             request = requests[0]
             output = self._policy.act(

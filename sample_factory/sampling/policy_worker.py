@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from sample_factory.sampling.assignment import rows_of
 from sample_factory.sampling.blocks import BlockSchema, block_view
 from sample_factory.sampling.inference import ActRequest, Inference
 from sample_factory.sampling.policy import PolicyDescription
@@ -35,6 +36,7 @@ class PolicyWorker:
         self._schema = schema
         self._requests = RequestTable(arena)
         self._running = arena["running_states"]
+        self._row_policies = arena["row_policies"]
         self._blocks = {
             index: block_view(arena, schema, index) for group in groups for index in schema.blocks_of_group(int(group))
         }
@@ -51,12 +53,14 @@ class PolicyWorker:
             return set()
         start = time.perf_counter()
         self._inference.refresh()
-        self._inference.act(
-            [
-                ActRequest(self._blocks[block], step, self._running[group], None)
-                for group, _, block, step in open_requests
-            ]
-        )
+        requests = [
+            ActRequest(
+                self._blocks[block], step, self._running[group], rows_of(self._row_policies[group], self._policy)
+            )
+            for group, _, block, step in open_requests
+        ]
+        # The successor of a worker that was killed may have given its rows to others.
+        self._inference.act([request for request in requests if request.rows is None or len(request.rows)])
         for group, number, _, _ in open_requests:
             self._requests.answer(group, self._policy, number)
         self._slot.add(Field.INFERENCE_SEC, time.perf_counter() - start)

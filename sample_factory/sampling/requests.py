@@ -36,9 +36,9 @@ class RequestTable:
         self._asked[group, policy] += 1
 
     # hot path
-    def is_answered(self, group: int, policy: int) -> bool:
-        """Whether the newest request has been served."""
-        return bool(self._asked[group, policy] == self._answered[group, policy])
+    def is_answered(self, group: int) -> bool:
+        """Whether the newest request to every policy has been served."""
+        return bool((self._asked[group] == self._answered[group]).all())
 
     # hot path
     def open_requests(self, groups: np.ndarray, policy: int) -> list[tuple[int, int, int, int]]:

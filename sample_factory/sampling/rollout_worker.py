@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from sample_factory.envs.contract import BatchedEnv, EpisodeInfo
 from sample_factory.envs.reward_shaping import Path
 from sample_factory.envs.validate import check_block
 from sample_factory.rl.spaces import MASK_KEY
+from sample_factory.sampling.assignment import Assignment
 from sample_factory.sampling.blocks import Block, BlockSchema, block_view
 from sample_factory.sampling.inference import ActRequest, Inference
 from sample_factory.sampling.ledger import Ledger
@@ -53,6 +54,9 @@ class RolloutSetup:
     inline: Mapping[int, PolicyDescription]
     """Policies that act inside the rollout worker; empty with policy workers."""
     seed: int
+    agents_per_env: int = 1
+    mixes_policies: bool = True
+    """Agents of one environment may be played by different policies."""
     max_frames: float = math.inf
     """A worker begins no block once it has sampled this many frames."""
     warm_up_steps: int = 0
@@ -72,9 +76,12 @@ class RolloutSetup:
 class _Group:
     """The rows that are stepped together, and where they are in their current block."""
 
-    def __init__(self, index: int, env: BatchedEnv, blocks: list[Block], running_state: np.ndarray) -> None:
+    def __init__(
+        self, index: int, env: BatchedEnv, assignment: Assignment, blocks: list[Block], running_state: np.ndarray
+    ) -> None:
         self.index = index
         self.env = env
+        self.assignment = assignment
         self.blocks = blocks
         self.running_state = running_state
         self.block: Block | None = None
@@ -82,7 +89,9 @@ class _Group:
         self.step = 0
         self.returns = np.zeros(env.num_rows, np.float64)
         self.lengths = np.zeros(env.num_rows, np.int64)
-        self.shaping_version = 0
+        # What each row is paid by; version 0 of every policy is what the environment was made with.
+        self.shaping_policies = np.zeros(env.num_rows, np.int64)
+        self.shaping_versions = np.zeros(env.num_rows, np.int64)
 
 
 class RolloutWorker:
@@ -103,8 +112,8 @@ class RolloutWorker:
             for policy, description in setup.inline.items()
         }
         self._shaping = SharedRewardShaping(setup.arena, setup.reward_shaping) if setup.reward_shaping else None
-        self._policy = 0  # the only one for now; blocks, requests and reports carry it everywhere
         self._interval = schema.state_interval
+        self._policy_samples = setup.arena["policy_samples"][index]
         self._episodes: list[tuple[int, float, int, float | None, dict[str, float]]] = []
         self._last_report = 0.0
         self._earlier_failures = slot.row[Field.ENV_FAILURES]  # of predecessors
@@ -121,8 +130,15 @@ class RolloutWorker:
         assert env.num_rows == schema.rows, (
             f"{setup.env_name}: a group has {env.num_rows} rows instead of {schema.rows}"
         )
+        assignment = Assignment(
+            setup.arena["row_policies"][group_index],
+            self._schema.num_policies,
+            setup.agents_per_env,
+            setup.mixes_policies,
+            _seed(setup.seed, 4, group_index),
+        )
         blocks = [block_view(setup.arena, schema, block) for block in schema.blocks_of_group(group_index)]
-        return _Group(group_index, env, blocks, setup.arena["running_states"][group_index])
+        return _Group(group_index, env, assignment, blocks, setup.arena["running_states"][group_index])
 
     @property
     def waits_for_block(self) -> bool:
@@ -136,7 +152,7 @@ class RolloutWorker:
         for group in self._groups:
             if group.block is None and not self._open_block(group):
                 continue
-            if self._requests.is_answered(group.index, self._policy):
+            if self._requests.is_answered(group.index):
                 self._step(group)
                 progressed = True
         return progressed
@@ -148,11 +164,11 @@ class RolloutWorker:
         if self._slot.row[Field.FRAMES] >= self._setup.max_frames:
             return False
         block = next((block for block in group.blocks if self._ledger.is_free(block.index)), None)
-        if block is None or not self._requests.is_answered(group.index, self._policy):
+        if block is None or not self._requests.is_answered(group.index):
             return False
         self._ledger.take(block.index)
         if self._shaping is not None:
-            self._shape_rewards(group, self._shaping)
+            self._shape_rewards(group, self._shaping, np.arange(self._schema.rows))
         if group.previous is None:
             self._reset(group, {name: array[0] for name, array in block.obs.items()})
             # Only now: a predecessor's last request may have been served after this worker was built.
@@ -166,16 +182,20 @@ class RolloutWorker:
         self._request_actions(group, block)
         return True
 
-    def _shape_rewards(self, group: _Group, shaping: SharedRewardShaping) -> None:
-        """Bring the group up to date; a rollout is under one shaping from its beginning to its end."""
-        if shaping.version(self._policy) == group.shaping_version:
-            return
-        found = shaping.read(self._policy)
-        if found is None:  # just being written
-            return
-        group.shaping_version, values = found
-        for row in range(self._schema.rows):
-            group.env.set_reward_shaping(copy.deepcopy(values), row)  # type: ignore[attr-defined]
+    def _shape_rewards(self, group: _Group, shaping: SharedRewardShaping, rows: np.ndarray) -> None:
+        """Bring rows up to date: all where a rollout begins, and those that another policy plays from here on."""
+        policies = group.assignment.policies[rows]
+        for policy in np.unique(policies).tolist():
+            mine = rows[policies == policy]
+            version = shaping.version(policy)
+            is_same = (group.shaping_policies[mine] == policy) | (version == 0)
+            stale = mine[~is_same | (group.shaping_versions[mine] != version)]
+            found = shaping.read(policy) if len(stale) else None
+            if found is None:  # nothing new, or just being written
+                continue
+            group.shaping_policies[stale], group.shaping_versions[stale] = policy, found[0]
+            for row in stale.tolist():
+                group.env.set_reward_shaping(copy.deepcopy(found[1]), row)  # type: ignore[attr-defined]
 
     def _reset(self, group: _Group, out: Mapping[str, np.ndarray]) -> None:
         """Start the first episodes, some way into them if that is wanted and possible."""
@@ -192,6 +212,8 @@ class RolloutWorker:
         block = group.block
         assert block is not None
         step = group.step
+        for policy, rows in group.assignment.parts:
+            self._policy_samples[policy] += self._schema.rows if rows is None else len(rows)
         start = time.perf_counter()
         outcome = block.outcome(step)
         ended = group.env.step(
@@ -201,8 +223,8 @@ class RolloutWorker:
         group.lengths += outcome.frames
         for episode in ended:
             self._end_episode(group, episode)
-        if self._schema.state_size and outcome.resets.any():
-            group.running_state[outcome.resets] = 0
+        if outcome.resets.any():
+            self._begin_episodes(group, outcome.resets)
         slot = self._slot
         slot.add(Field.ENV_SEC, time.perf_counter() - start)
         slot.add(Field.SAMPLES, self._schema.rows)
@@ -214,6 +236,13 @@ class RolloutWorker:
         else:
             self._request_actions(group, block)
 
+    def _begin_episodes(self, group: _Group, resets: np.ndarray) -> None:
+        if self._schema.state_size:
+            group.running_state[resets] = 0
+        changed = group.assignment.change(resets)
+        if self._shaping is not None and len(changed):
+            self._shape_rewards(group, self._shaping, changed)
+
     # hot path
     def _request_actions(self, group: _Group, block: Block) -> None:
         step = group.step
@@ -221,10 +250,12 @@ class RolloutWorker:
             block.states[step // self._interval] = group.running_state
         if self._inference:
             start = time.perf_counter()
-            self._inference[self._policy].act([ActRequest(block, step, group.running_state, None)])
+            for policy, rows in group.assignment.parts:
+                self._inference[policy].act([ActRequest(block, step, group.running_state, rows)])
             self._slot.add(Field.INFERENCE_SEC, time.perf_counter() - start)
         else:
-            self._requests.ask(group.index, self._policy, block.index, step)
+            for policy, _ in group.assignment.parts:
+                self._requests.ask(group.index, policy, block.index, step)
             self.asked = True
 
     def _hand_over(self, group: _Group, block: Block) -> None:
@@ -241,16 +272,24 @@ class RolloutWorker:
             raise ValueError(
                 f"environment {self._setup.env_name}: the reward of row {row} is not finite at step {step} of a rollout"
             )
-        self._ledger.hand_over(block.index, self._setup.consumers)
+        self._ledger.hand_over(block.index, self._consumers(block))
         self.handed_over.append(block.index)
         group.block = None
         self._open_block(group)
+
+    def _consumers(self, block: Block) -> Sequence[int]:
+        """Those whose policy acted somewhere in the block."""
+        consumers = self._setup.consumers
+        if len(consumers) <= 1:
+            return consumers
+        acted = np.unique(block.policy_ids)
+        return [policy for policy in consumers if policy in acted]
 
     def _end_episode(self, group: _Group, episode: EpisodeInfo) -> None:
         row = episode.row
         self._episodes.append(
             (
-                self._policy,
+                int(group.assignment.policies[row]),
                 float(group.returns[row] + episode.lost_reward),
                 int(group.lengths[row]),
                 episode.true_objective,

@@ -72,15 +72,13 @@ class Telemetry:
         """The learner reports; names without a section become `train/<name>`, written every `train_summary_sec`."""
         self._policies[policy].train(train_step, env_steps, stats)
 
-    def sampled(
-        self, total_frames: int, total_samples: int, now: float, samples_per_policy: Sequence[int] | None = None
-    ) -> None:
-        """Counters since the beginning of the experiment; without the last argument all samples count as policy 0's."""
+    def sampled(self, total_frames: int, samples_per_policy: Sequence[int], now: float) -> None:
+        """Counters since the beginning of the experiment."""
         if self._started is None:
             self._started, self._first_frames = now, total_frames
-        self._total_frames, self._total_samples = total_frames, total_samples
+        self._total_frames, self._total_samples = total_frames, sum(samples_per_policy)
         self._frames.add(now, total_frames)
-        for policy, count in zip(self._policies, samples_per_policy or (total_samples,), strict=False):
+        for policy, count in zip(self._policies, samples_per_policy, strict=True):
             policy.samples.add(now, count)
 
     def components(self, shares: Mapping[str, ComponentShare]) -> None:

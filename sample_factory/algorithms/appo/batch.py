@@ -106,6 +106,17 @@ class Batcher:
         if not self._ledger.ready(self._policy):
             self._give_back(self._used)
 
+    def discard(self) -> None:
+        """Give everything back untrained, and whatever has come in since: others may wait for the blocks."""
+        if self._current is not None:
+            self._copied.append(self._current[0])
+        for block in self._ledger.ready(self._policy):
+            self._ledger.start_learning(block, self._policy)
+            self._copied.append(block)
+        self._give_back(self._copied)
+        self._give_back(self._used)
+        self._filled, self._current = 0, None
+
     def forget(self) -> None:
         """Drop everything collected so far, without giving anything back."""
         self._filled, self._current = 0, None

@@ -136,6 +136,8 @@ class LearnerWorker:
         """Collect what there is and train if an iteration is complete; says whether an update started or ended."""
         self.checkpointed = False
         if self.done:
+            self._complete_background()
+            self._batcher.discard()
             return False
         start = time.perf_counter()
         batch = self._batcher.collect(self._learner.train_step)

@@ -40,6 +40,7 @@ class Monitor:
         self._board = wiring.arena["board"]
         self._progress = wiring.arena["learner/progress"]
         self._objective = wiring.arena["learner/objective"]
+        self._policy_samples = wiring.arena["policy_samples"]
         self._metric = wiring.config.checkpoint.save_best_metric
         self._nobody_learns = wiring.config.sampling.sampler_only
         self._slots = {kind: list(found) for kind, found in slots.items() if found}
@@ -57,7 +58,13 @@ class Monitor:
     @property
     def samples(self) -> int:
         """Policy steps sampled in this run."""
-        return int(self._board[:, Field.SAMPLES].sum())
+        return int(self._policy_samples.sum())
+
+    def has_frames(self, of_each_policy: int) -> bool:
+        """Whether every policy has had so many frames; when nobody learns, all together as many as that makes."""
+        if self._nobody_learns:
+            return self.frames >= of_each_policy * len(self._progress)
+        return bool((self._progress[:, ENV_STEPS] >= of_each_policy).all())
 
     def take(self, report: Report) -> None:
         """Handle one report."""
@@ -73,7 +80,7 @@ class Monitor:
     def tick(self, now: float, pids: Mapping[str, int] | None = None) -> None:
         """Measure and show; call it often."""
         if self._board[self._slots[LEARNER], Field.READY].all():  # before that, resumed frames would look sampled
-            self._telemetry.sampled(self.frames, self.samples, now)
+            self._telemetry.sampled(self.frames, self._policy_samples.sum(axis=0).tolist(), now)
         for policy in range(len(self._objective)):
             value = self._telemetry.average(policy, self._metric)
             self._objective[policy] = np.nan if value is None else value

@@ -33,6 +33,8 @@ class Workers(NamedTuple):
 
     num_workers: int
     num_envs_per_worker: int
+    reason: str | None = None
+    """Why, if they were chosen by measuring."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Plan:
     bfloat16: bool
     worker_cores: tuple[tuple[int, ...], ...]
     """Cores of each rollout worker; empty for no pinning."""
+    workers_reason: str | None
+    """Why there are so many workers and environments, if that was chosen by measuring."""
 
 
 def acts_inline(sampling: SamplingConfig, machine: Machine) -> bool:
@@ -111,6 +115,7 @@ def make_plan(
         blocks = max(2, math.ceil(sampling.traj_buffers_excess_ratio * (1 + waiting / total_rows)))
         blocks = max(blocks, math.ceil((iteration_rows + rows - 1) / total_rows) + 1)
     cores = len(machine.cores)
+    learners = sampling.num_policies  # on a CPU they share it
     # Threads add gradients up in the order in which they happen to end; on a GPU there is nothing for them to do.
     one_thread = serial or machine.device == "cuda"
     return Plan(
@@ -124,10 +129,11 @@ def make_plan(
         iteration_rows=iteration_rows,
         learner_threads=1
         if one_thread
-        else max(sampling_threads(cores, alternate), learning.learner_main_loop_num_cores),
+        else max(math.ceil(sampling_threads(cores, alternate) / learners), learning.learner_main_loop_num_cores),
         policy_worker_threads=1,
         bfloat16=uses_bfloat16(learning, machine, worth_bfloat16),
         worker_cores=tuple(pin(machine.cores, workers.num_workers)) if sampling.set_workers_cpu_affinity else (),
+        workers_reason=workers.reason,
     )
 
 

@@ -62,7 +62,7 @@ def train(config: Config, argv: Sequence[str]) -> Status:
             exits.callback(end_start_server)
         registrations = snapshot()
         try:
-            facts, plan, policy, reason = _look_safely(config, folder, registrations, ending)
+            facts, plan, policy = _look_safely(config, folder, registrations, ending)
         except TrialCancelledError:
             return Status.INTERRUPTED
         # Only now, when everything has been seen to work, is anything written or deleted.
@@ -75,7 +75,7 @@ def train(config: Config, argv: Sequence[str]) -> Status:
         seed = config.run.seed if config.run.seed is not None else secrets.randbits(31)
         wiring = wire(config, folder, plan, facts, policy, seed, registrations)
         exits.callback(wiring.arena.close)
-        _log_plan(plan, facts, reason)
+        _log_plan(plan, facts)
         return _run(wiring, telemetry, ending)
 
 
@@ -93,7 +93,7 @@ def _run(wiring: Wiring, telemetry: Telemetry, ending: _Ending) -> Status:
 
 def _look_safely(
     config: Config, folder: Path, registrations: Registrations, ending: _Ending
-) -> tuple[RunFacts, Plan, PolicyDescription, str | None]:
+) -> tuple[RunFacts, Plan, PolicyDescription]:
     """`look`, in a process that may crash; in this one for serial mode, where it can be debugged."""
     resumes = config.run.restart_behavior == "resume"
     checkpoints = [checkpoint_folder(folder, policy) for policy in range(config.sampling.num_policies) if resumes]
@@ -112,8 +112,8 @@ def _look_safely(
 
 def look(
     config: Config, registrations: Registrations, checkpoints: Sequence[Path]
-) -> tuple[RunFacts, Plan, PolicyDescription, str | None]:
-    """Everything that must be known before components start, and why there are so many workers if they were chosen.
+) -> tuple[RunFacts, Plan, PolicyDescription]:
+    """Everything that must be known before components start.
 
     Raises:
         ValueError: environment, model or checkpoint are not as they should be.
@@ -126,7 +126,7 @@ def look(
     acting_device = "cpu" if inline else facts.machine.device
     bfloat16 = uses_bfloat16(learning, facts.machine, facts.worth_bfloat16)
     policy = describe_model(config, facts, acting_device, bfloat16, checkpoints, registrations)
-    workers, reason = choose_workers(
+    workers = choose_workers(
         sampling,
         learning,
         facts.agents_per_env,
@@ -143,7 +143,7 @@ def look(
         facts.worth_bfloat16,
         config.run.serial_mode,
     )
-    return facts, plan, policy, reason
+    return facts, plan, policy
 
 
 class _Ending:
@@ -168,7 +168,7 @@ class _Ending:
         run = self._config.run
         if self._interrupted:
             return Status.INTERRUPTED
-        if monitor.frames >= run.train_for_env_steps * self._config.sampling.num_policies:
+        if monitor.has_frames(run.train_for_env_steps):
             return Status.SUCCESS
         if time.monotonic() - self._started >= run.train_for_seconds:
             return Status.SUCCESS
@@ -188,7 +188,7 @@ def _likely_inline(config: Config) -> bool:
     return inference == "inline" or (inference == "auto" and no_gpu)
 
 
-def _log_plan(plan: Plan, facts: RunFacts, reason: str | None) -> None:
+def _log_plan(plan: Plan, facts: RunFacts) -> None:
     place = "inside the rollout workers" if plan.inline else "in policy workers"
     order = "alternate" if plan.alternate else "overlap"
     log.info(
@@ -202,9 +202,10 @@ def _log_plan(plan: Plan, facts: RunFacts, reason: str | None) -> None:
         "bfloat16" if plan.bfloat16 else "float32",
         facts.machine.device,
     )
-    if reason is not None:
+    if plan.workers_reason is not None:
         num_envs = plan.groups_per_worker * plan.envs_per_group
-        log.info("Chosen: --num_workers=%d --num_envs_per_worker=%d (%s)", plan.num_workers, num_envs, reason)
+        chosen = f"--num_workers={plan.num_workers} --num_envs_per_worker={num_envs}"
+        log.info("Chosen: %s (%s)", chosen, plan.workers_reason)
 
 
 def _telemetry(config: Config, folder: Path, console: Console, saved: dict[str, Any]) -> Telemetry:

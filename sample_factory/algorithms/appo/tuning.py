@@ -66,13 +66,6 @@ class Costs(NamedTuple):
     """Seconds of one core per row; empty where others act."""
 
 
-class Choice(NamedTuple):
-    """What is used, and why; no reason where the options say it all."""
-
-    workers: Workers
-    reason: str | None = None
-
-
 def choose_workers(
     sampling: SamplingConfig,
     learning: LearningConfig,
@@ -80,7 +73,7 @@ def choose_workers(
     keys: Mapping[str, KeySpec],
     make_env: Callable[[int], BatchedEnv],
     acting_policy: PolicyDescription | None,
-) -> Choice:
+) -> Workers:
     """What `sampling` says, or if that is "auto", what a few seconds of measuring recommend.
 
     Args:
@@ -90,7 +83,7 @@ def choose_workers(
     """
     num_workers, num_envs = sampling.num_workers, sampling.num_envs_per_worker
     if num_workers != AUTO and num_envs != AUTO:
-        return Choice(Workers(num_workers, num_envs))
+        return Workers(num_workers, num_envs)
     cores = len(available_cores())
     sizes = [num_envs] if num_envs != AUTO else []
     if not sizes:
@@ -114,7 +107,7 @@ def group_sizes(most: float, splits: int) -> list[int]:
 
 def choose(
     costs: Costs, sizes: list[int], agents_per_env: int, cores: int, free_bytes: float, num_workers: int | None = None
-) -> Choice:
+) -> Workers:
     """The numbers that these costs recommend.
 
     Args:
@@ -139,7 +132,7 @@ def choose(
         reasons.append("more would take over half of the free memory")
     if waiting >= _MOSTLY_WAITS:
         reasons.append(f"environments wait {1 - 1 / waiting:.0%} of their time")
-    return Choice(Workers(workers, chosen), "; ".join(reasons))
+    return Workers(workers, chosen, "; ".join(reasons))
 
 
 def workers_for(cores: int, waiting: float) -> int:

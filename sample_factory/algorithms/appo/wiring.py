@@ -77,6 +77,8 @@ class Wiring:
             consumers=() if config.sampling.sampler_only else tuple(range(self.num_policies)),
             inline={policy: self.policy for policy in range(self.num_policies)} if plan.inline else {},
             seed=seed,
+            agents_per_env=self.facts.agents_per_env,
+            mixes_policies=config.pbt.pbt_mix_policies_in_one_env,
             warm_up_steps=_WARM_UP_ROLLOUTS * config.sampling.rollout if self._decorrelates_envs else 0,
             stagger_sec=self._stagger_sec,
             envs_single_thread=config.sampling.force_envs_single_thread,
@@ -126,8 +128,9 @@ def wire(
         keys=facts.keys,
         actions=facts.actions,
         recorded=policy.recorded,
+        num_policies=config.sampling.num_policies,
     )
-    num_policies = config.sampling.num_policies
+    num_policies = schema.num_policies
     num_components = plan.num_workers + num_policies * (1 + config.sampling.policy_workers_per_policy)
     specs: dict[str, ArraySpec] = dict(schema.specs)
     specs |= ledger_specs(schema.num_blocks, num_policies)

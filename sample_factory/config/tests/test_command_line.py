@@ -75,7 +75,7 @@ def test_the_documented_runner_experiment_parses():
 
 
 def test_the_documented_population_run_parses_up_to_what_is_not_available():
-    assert "several policies are not available yet" in _error(LAB_RUN, family_options=LabLikeOptions)
+    assert "population-based training is not available yet" in _error(LAB_RUN, family_options=LabLikeOptions)
     single = LAB_RUN.replace("--num_policies=4", "").replace("--with_pbt=True", "")
     config = _parse(single, family_options=LabLikeOptions)
     assert config.learning.max_grad_norm == 0.0

@@ -50,7 +50,7 @@ def make(tmp_path: Path, console: FakeConsole, num_policies: int = 1, wandb: Wan
 
 def run(telemetry: Telemetry, seconds: range, frames_per_sec: int = 400) -> None:
     for second in seconds:
-        telemetry.sampled(second * frames_per_sec, second * frames_per_sec // 4, float(second))
+        telemetry.sampled(second * frames_per_sec, [second * frames_per_sec // 4], float(second))
         telemetry.tick(float(second))
 
 
@@ -142,7 +142,7 @@ def test_policies_have_their_own_folders_windows_and_throughput(tmp_path, consol
     telemetry.episode(0, 1.0, 5, None, {})
     telemetry.episode(1, 2.0, 6, None, {})
     for second in range(21):
-        telemetry.sampled(second * 40, second * 10, float(second), samples_per_policy=[second * 4, second * 6])
+        telemetry.sampled(second * 40, [second * 4, second * 6], float(second))
         telemetry.tick(float(second))
     first, second_policy = read(tmp_path / ".summary" / "0"), read(tmp_path / ".summary" / "1")
     assert first["0_aux/avg_reward"] == [(0, 1.0)]
@@ -182,7 +182,7 @@ def test_what_limits_the_run_is_logged_with_the_summaries(tmp_path, console, cap
 def test_end_of_the_run_is_summed_up_and_the_terminal_released(tmp_path, console, caplog):
     telemetry = make(tmp_path, console)
     for second, frames in ((0, 1_000_000), (10, 1_005_000)):  # resumed: what was collected before does not count
-        telemetry.sampled(frames, frames // 4, float(second))
+        telemetry.sampled(frames, [frames // 4], float(second))
         telemetry.tick(float(second))
     telemetry.train(0, 5, 1_005_000, {})
     with caplog.at_level(logging.INFO):

@@ -29,24 +29,24 @@ def env_costs(sec: Mapping[int, float], waiting: float = 1.0, size_bytes: float 
 def test_the_smallest_number_that_costs_hardly_more_than_the_least_is_chosen():
     costs = Costs(env_costs({size: 1.0 for size in SIZES}), {2: 9, 4: 5, 8: 3, 16: 1.05, 32: 1.0})
     choice = choose(costs, SIZES, 1, cores=2, free_bytes=PLENTY)
-    assert choice.workers == Workers(2, 16)
+    assert choice[:2] == (2, 16)
     assert choice.reason is not None and "16: 2.05e+06, 32: 2e+06" in choice.reason
 
 
 def test_simulators_that_push_each_other_out_of_the_caches_keep_groups_small():
     costs = Costs(env_costs({2: 1, 4: 2, 8: 4, 16: 8, 32: 16}), {2: 2, 4: 1.5, 8: 1.2, 16: 1, 32: 1})
-    assert choose(costs, SIZES, 1, cores=2, free_bytes=PLENTY).workers.num_envs_per_worker == 2
+    assert choose(costs, SIZES, 1, cores=2, free_bytes=PLENTY).num_envs_per_worker == 2
 
 
 def test_groups_that_take_too_long_to_make_are_taken_to_cost_what_the_last_one_did():
     costs = Costs(env_costs({2: 1, 4: 1}), {2: 9, 4: 8, 8: 7, 16: 6, 32: 1})
-    assert choose(costs, SIZES, 1, cores=2, free_bytes=PLENTY).workers.num_envs_per_worker == 32
+    assert choose(costs, SIZES, 1, cores=2, free_bytes=PLENTY).num_envs_per_worker == 32
 
 
 def test_environments_that_wait_get_more_workers_up_to_a_limit():
     def workers(waiting: float) -> int:
         costs = Costs(env_costs({2: 1.0}, waiting), {2: 1.0})
-        return choose(costs, [2], 1, cores=4, free_bytes=PLENTY).workers.num_workers
+        return choose(costs, [2], 1, cores=4, free_bytes=PLENTY).num_workers
 
     assert [workers(waiting) for waiting in (1.0, 2.5, 5.2, 1000)] == [4, 4, 20, 32]
 
@@ -54,15 +54,15 @@ def test_environments_that_wait_get_more_workers_up_to_a_limit():
 def test_memory_is_left_for_others():
     costs = Costs(env_costs({size: 1.0 for size in SIZES}, size_bytes=1e9), {2: 5, 4: 4, 8: 3, 16: 2, 32: 1})
     choice = choose(costs, SIZES, 1, cores=2, free_bytes=40e9)
-    assert choice.workers == Workers(2, 8) and choice.reason is not None and "memory" in choice.reason
-    assert choose(costs, SIZES, 1, cores=2, free_bytes=0).workers == Workers(2, 2)
+    assert choice[:2] == (2, 8) and choice.reason is not None and "memory" in choice.reason
+    assert choose(costs, SIZES, 1, cores=2, free_bytes=0)[:2] == (2, 2)
 
 
 def test_workers_that_do_not_act_get_enough_rows_and_no_more():
     costs = Costs(env_costs({size: 1.0 for size in SIZES}), {})
-    assert choose(costs, SIZES, 1, cores=2, free_bytes=PLENTY).workers.num_envs_per_worker == 32
-    assert choose(costs, SIZES, 4, cores=2, free_bytes=PLENTY).workers.num_envs_per_worker == 8
-    assert choose(costs, SIZES[:2], 1, cores=2, free_bytes=PLENTY).workers.num_envs_per_worker == 4
+    assert choose(costs, SIZES, 1, cores=2, free_bytes=PLENTY).num_envs_per_worker == 32
+    assert choose(costs, SIZES, 4, cores=2, free_bytes=PLENTY).num_envs_per_worker == 8
+    assert choose(costs, SIZES[:2], 1, cores=2, free_bytes=PLENTY).num_envs_per_worker == 4
 
 
 @given(st.floats(0, 1000), st.integers(1, 5))
@@ -77,7 +77,7 @@ def test_what_is_said_is_not_measured():
         raise AssertionError("made an environment")
 
     sampling = SamplingConfig(num_workers=3, num_envs_per_worker=4)
-    assert choose_workers(sampling, LearningConfig(), 1, {}, make_env, None) == (Workers(3, 4), None)  # type: ignore[arg-type]
+    assert choose_workers(sampling, LearningConfig(), 1, {}, make_env, None) == Workers(3, 4)  # type: ignore[arg-type]
 
 
 class NarrowPolicy:
@@ -111,9 +111,9 @@ def test_environments_and_policy_are_measured_within_what_one_rollout_may_hold(o
     with_env.close()
     expected = [2, 4] if workers else [4]  # 4 minibatches of 4 trajectories for 3 workers
     assert made[1:] == expected and sorted(set(NarrowPolicy.rows)) == expected
-    assert choice.workers.num_envs_per_worker in expected and choice.reason
+    assert choice.num_envs_per_worker in expected and choice.reason
     if workers:
-        assert choice.workers.num_workers == workers
+        assert choice.num_workers == workers
 
 
 def test_time_on_the_core_is_told_from_waiting():
