@@ -62,6 +62,19 @@ def _reclaim(ledger: Ledger, blocks: range, cleanup: Callable[[], None]) -> None
     cleanup()
 
 
+def gpu_of_policy(policy: int, num_gpus: int, visible: str | None) -> dict[str, str]:
+    """Environment variables of a policy's learner and policy workers: GPUs are given out in turn.
+
+    Args:
+        num_gpus: that this run can see.
+        visible: CUDA_VISIBLE_DEVICES of this process, if it is set.
+    """
+    if num_gpus <= 1:
+        return {}
+    names = visible.split(",") if visible else [str(number) for number in range(num_gpus)]
+    return {"CUDA_VISIBLE_DEVICES": names[policy % num_gpus]}
+
+
 def visible_gpus(gpus: Sequence[int], worker: int) -> dict[str, str]:
     """Environment variables of a rollout worker.
 

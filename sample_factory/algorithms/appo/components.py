@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ from sample_factory.algorithms.appo.model_spec import ModelSpec
 from sample_factory.algorithms.appo.wiring import Wiring, checkpoint_folder
 from sample_factory.models import extensions
 from sample_factory.sampling.policy_worker import PolicyWorkerSetup, run_policy_worker
-from sample_factory.sampling.processes import SINGLE_THREAD, rollout_components, visible_gpus
+from sample_factory.sampling.processes import SINGLE_THREAD, gpu_of_policy, rollout_components, visible_gpus
 from sample_factory.system.doorbell import Doorbell
 from sample_factory.system.process import ProcessSettings, start_by_name
 from sample_factory.system.registrations import only
@@ -87,7 +88,7 @@ def _learner(wiring: Wiring, policy: int, slot: int, doorbell: Doorbell, rollout
         slot=slot,
         target=start_by_name,
         args=(_LEARNER, learner_arguments(wiring, policy), slot, doorbell, [bell.bell for bell in rollout_bells]),
-        settings=_settings(wiring, ()),
+        settings=_settings(wiring, (), _gpu(wiring, policy)),
         bell=doorbell.bell,
         doorbell=doorbell,
     )
@@ -113,10 +114,14 @@ def _policy_worker(
         slot=slot,
         target=run_policy_worker,
         args=(setup, doorbell, [bell.bell for bell in rollout_bells]),
-        settings=_settings(wiring, ()),
+        settings=_settings(wiring, (), _gpu(wiring, policy)),
         bell=doorbell.bell,
         doorbell=doorbell,
     )
+
+
+def _gpu(wiring: Wiring, policy: int) -> dict[str, str]:
+    return gpu_of_policy(policy, wiring.facts.machine.num_gpus, os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
 def _settings(wiring: Wiring, cores: tuple[int, ...], environment: dict[str, str] | None = None) -> ProcessSettings:

@@ -55,7 +55,7 @@ def describe_env(config: Config) -> RunFacts:
         keys=env.keys,
         actions=env.actions,
         agents_per_env=env.num_agents,
-        machine=Machine(available_cores(), device, device == "cuda" or has_native_bfloat16()),
+        machine=Machine(available_cores(), device, device == "cuda" or has_native_bfloat16(), _num_gpus(device)),
         worth_bfloat16=has_images or config.model.hidden_size >= _LARGE_HIDDEN_SIZE,
         reward_shaping=env.reward_shaping,
     )
@@ -82,6 +82,14 @@ def find_device(wanted: str) -> Literal["cpu", "cuda"]:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _num_gpus(device: str) -> int:
+    if device == "cpu":
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def describe_model(

@@ -26,6 +26,7 @@ class Machine:
     device: Literal["cpu", "cuda"]
     native_bfloat16: bool
     """Whether matrix products in bfloat16 are faster than in float32."""
+    num_gpus: int = 0
 
 
 class Workers(NamedTuple):
