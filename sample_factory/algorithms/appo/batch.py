@@ -67,8 +67,9 @@ class Batcher:
         self._ledger, self._blocks, self._policy = ledger, blocks, policy
         self._num_rows, self._max_lag = num_rows, max_lag
         self._release_early, self._on_release = release_early, on_release
-        self._batch = _allocate(schema, num_rows, device)
-        self._spare = _allocate(schema, num_rows, device) if double else self._batch
+        self._allocate: Callable[[], Batch] = lambda: _allocate(schema, self._num_rows, device)
+        self._batch = self._allocate()
+        self._spare = self._allocate() if double else None
         self._filled = 0
         self._current: tuple[int, np.ndarray] | None = None  # block being copied and its rows still to copy
         self._copied: list[int] = []  # blocks of the batch that is being collected
@@ -91,7 +92,7 @@ class Batcher:
         if self._current is not None:  # there may have been an update since its rows were chosen
             index, rows = self._current
             self._current = index, self._young(self._blocks[index], rows, version)
-        while self._filled < self._num_rows:
+        while self._filled < self._batch.num_rows:
             if self._current is None and not self._take_block(version):
                 return None
             self._copy()
@@ -100,11 +101,18 @@ class Batcher:
     def release(self) -> None:
         """Start the next batch: the last one is used up, or with double memory, may now be used."""
         self._filled = 0
-        self._batch, self._spare = self._spare, self._batch
+        if self._spare is not None:
+            self._batch, self._spare = self._spare, self._batch
+        if self._batch.num_rows != self._num_rows:
+            self._batch = self._allocate()
         self._used += self._copied
         self._copied.clear()
         if not self._ledger.ready(self._policy):
             self._give_back(self._used)
+
+    def resize(self, num_rows: int) -> None:
+        """Collect so many trajectories for an iteration, from the batch after the one that is being collected on."""
+        self._num_rows = num_rows
 
     def discard(self) -> None:
         """Give everything back untrained, and whatever has come in since: others may wait for the blocks."""
@@ -153,7 +161,7 @@ class Batcher:
     def _copy(self) -> None:
         assert self._current is not None
         index, rows = self._current
-        now, later = np.split(rows, [self._num_rows - self._filled])
+        now, later = np.split(rows, [self._batch.num_rows - self._filled])
         if len(now):
             self._copy_rows(self._blocks[index], now)
         if len(later):

@@ -73,6 +73,13 @@ class Learner:
             fused=True,
         )
 
+    def retune(self, options: LearningConfig) -> None:
+        """Train with other numbers from the next batch on; choices of network, schedule and precision must stay."""
+        if options.learning_rate != self._options.learning_rate:  # not what a schedule has made of it
+            self.learning_rate = options.learning_rate
+        self._options = options
+        self._tune_optimizer()
+
     def train(self, batch: Batch, with_statistics: bool) -> dict[str, float]:
         """All epochs over one iteration's batch; returns `train/*` statistics of the last minibatch if asked for."""
         options = self._options
@@ -311,7 +318,10 @@ class Learner:
             self._returns = RunningMeanStd(*state["returns"])
         if self._options.lr_schedule != "constant":
             self.learning_rate = state["learning_rate"]
-        for group in self._optimizer.param_groups:  # options given on the command line win over the saved ones
+        self._tune_optimizer()  # options given on the command line win over the saved ones
+
+    def _tune_optimizer(self) -> None:
+        for group in self._optimizer.param_groups:
             group |= {"lr": self.learning_rate, "eps": self._options.adam_eps}
             group["betas"] = (self._options.adam_beta1, self._options.adam_beta2)
 

@@ -133,6 +133,36 @@ def test_rows_that_are_left_of_a_block_begin_the_next_batch():
     assert rows_of(bench.batcher.collect(1)) == [110, 120, 200, 210]
 
 
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize("smaller_or_larger", [2, 5])
+def test_another_size_holds_from_the_next_batch_on_and_loses_no_row(double, smaller_or_larger):
+    bench = Bench(num_rows=4, release_early=True, double=double)
+    for index in range(GROUPS):
+        bench.deliver(index)
+    batches = [rows_of(bench.batcher.collect(0))]
+    bench.batcher.resize(smaller_or_larger)
+    for _ in range(20):
+        bench.batcher.release()
+        batch = bench.batcher.collect(0)
+        if batch is None:
+            break
+        batches.append(rows_of(batch))
+    rows = [row for batch in batches for row in batch]
+    assert rows == [100 * delivery + 10 * row for delivery in range(GROUPS) for row in range(ROWS)][: len(rows)]
+    assert len(batches[0]) == 4 and len(rows) >= 9
+    assert {len(batch) for batch in batches[1:]} == {smaller_or_larger}
+
+
+def test_blocks_come_back_unread_when_nothing_more_is_to_be_learnt():
+    bench = Bench(num_rows=4)
+    bench.deliver(0)
+    bench.deliver(1)
+    assert bench.batcher.collect(0) is not None
+    bench.deliver(2)
+    bench.batcher.discard()
+    assert bench.free == [0, 1, 2, 3] and sorted(bench.returned) == [0, 1, 2]
+
+
 def test_blocks_come_back_after_the_update():
     bench = Bench(num_rows=3)
     bench.deliver(1)

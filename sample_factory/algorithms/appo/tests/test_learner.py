@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import math
 
 import pytest
@@ -85,6 +87,55 @@ def test_a_coefficient_of_zero_switches_its_loss_off(tmp_path, option):
     (off, _), (on, _) = (first_update(tmp_path, **{option: value}) for value in (0.0, 0.1))
     assert off[name] == 0
     assert on[name] == 0 if option == "kl_loss_coeff" else on[name] != 0  # on policy there is no divergence yet
+
+
+RETUNED = {
+    "learning_rate": 0.01,
+    "adam_beta1": 0.5,
+    "adam_beta2": 0.9,
+    "exploration_loss_coeff": 0.3,
+    "value_loss_coeff": 2.0,
+    "kl_loss_coeff": 0.5,
+    "max_grad_norm": 0.01,
+    "ppo_clip_ratio": 0.001,
+    "ppo_clip_value": 0.001,
+    "gamma": 0.5,
+}
+
+
+@pytest.mark.parametrize("with_vtrace", [True, False])
+@pytest.mark.parametrize(("name", "value"), RETUNED.items())
+def test_a_hyper_parameter_can_change_between_two_updates(tmp_path, name, value, with_vtrace):
+    def trained(before: dict[str, float], after: dict[str, float]) -> torch.Tensor:
+        pipeline = Pipeline(tmp_path, env="case_discrete", ppo_epochs=2, with_vtrace=with_vtrace, **before)
+        learner, batch = pipeline.learner, pipeline.collect()
+        start = copy.deepcopy(learner.state_dict())
+        learner.train(copy.deepcopy(batch), False)
+        learner.load_state_dict(start | {"optimizer": learner.state_dict()["optimizer"]})  # with moments of Adam
+        learner.retune(dataclasses.replace(pipeline.config.learning, **after))
+        learner.train(batch, False)
+        return torch.cat([parameter.detach().flatten() for parameter in learner.model.parameters()])
+
+    unchanged, changed = trained({}, {}), trained({}, {name: value})
+    assert not torch.equal(unchanged, changed)
+    pipeline = Pipeline(tmp_path, env="case_discrete", ppo_epochs=2, with_vtrace=with_vtrace, **{name: value})
+    other = Pipeline(tmp_path, env="case_discrete", ppo_epochs=2, with_vtrace=with_vtrace)
+    batch = other.collect()
+    other.learner.retune(dataclasses.replace(other.config.learning, **{name: value}))
+    for learner in (pipeline.learner, other.learner):  # the same as if it had been so from the beginning
+        learner.train(copy.deepcopy(batch), False)
+    for one, two in zip(pipeline.learner.model.parameters(), other.learner.model.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_retuning_leaves_a_learning_rate_to_its_schedule(tmp_path):
+    pipeline = Pipeline(tmp_path, env="case_discrete", lr_schedule="kl_adaptive_epoch")
+    learner, options = pipeline.learner, pipeline.config.learning
+    learner.learning_rate = 0.007
+    learner.retune(dataclasses.replace(options, gamma=0.9))
+    assert learner.learning_rate == 0.007
+    learner.retune(dataclasses.replace(options, learning_rate=0.5))
+    assert learner.learning_rate == 0.5 and learner._optimizer.param_groups[0]["lr"] == 0.5
 
 
 def test_slices_of_a_minibatch_give_the_gradient_of_the_whole(tmp_path, monkeypatch):
