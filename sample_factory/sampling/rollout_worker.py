@@ -21,12 +21,14 @@ from sample_factory.sampling.inference import ActRequest, Inference
 from sample_factory.sampling.ledger import Ledger
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.requests import RequestTable
-from sample_factory.sampling.reward_shaping import SharedRewardShaping
+from sample_factory.sampling.shared_values import SharedValues
 from sample_factory.sampling.threads import limit_threads
 from sample_factory.system.arena import Arena
 from sample_factory.system.board import Field, Slot
 from sample_factory.system.doorbell import Bell, Doorbell
 
+REWARD_SHAPING = "reward_shaping"
+"""Name of the rewards that may change in a run, in the arena."""
 _REPORT_INTERVAL_SEC = 0.5
 _EPISODES_PER_REPORT = 200
 _PAUSE_STEP_SEC = 0.2
@@ -111,7 +113,9 @@ class RolloutWorker:
             )
             for policy, description in setup.inline.items()
         }
-        self._shaping = SharedRewardShaping(setup.arena, setup.reward_shaping) if setup.reward_shaping else None
+        self._shaping = (
+            SharedValues(setup.arena, REWARD_SHAPING, setup.reward_shaping) if setup.reward_shaping else None
+        )
         self._interval = schema.state_interval
         self._policy_samples = setup.arena["policy_samples"][index]
         self._episodes: list[tuple[int, float, int, float | None, dict[str, float]]] = []
@@ -182,7 +186,7 @@ class RolloutWorker:
         self._request_actions(group, block)
         return True
 
-    def _shape_rewards(self, group: _Group, shaping: SharedRewardShaping, rows: np.ndarray) -> None:
+    def _shape_rewards(self, group: _Group, shaping: SharedValues, rows: np.ndarray) -> None:
         """Bring rows up to date: all where a rollout begins, and those that another policy plays from here on."""
         policies = group.assignment.policies[rows]
         for policy in np.unique(policies).tolist():

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sample_factory.algorithms.appo.model_spec import ModelSpec
+from sample_factory.algorithms.appo.mutation import tuned_values
 from sample_factory.algorithms.appo.wiring import Wiring, checkpoint_folder
 from sample_factory.models import extensions
 from sample_factory.sampling.policy_worker import PolicyWorkerSetup, run_policy_worker
@@ -71,7 +72,7 @@ def learner_arguments(wiring: Wiring, policy: int) -> dict[str, Any]:
         "checkpoint": config.checkpoint,
         "directory": checkpoint_folder(wiring.folder, policy),
         "policy": policy,
-        "iteration_rows": plan.iteration_rows,
+        "tuned": tuple(tuned_values(config.learning, config.pbt)),
         "release_early": not plan.alternate,
         "device": facts.machine.device,
         "bfloat16": plan.bfloat16,

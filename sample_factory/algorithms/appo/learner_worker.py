@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from collections.abc import Callable
@@ -16,12 +17,14 @@ import torch
 from sample_factory.algorithms.appo.batch import Batch, Batcher
 from sample_factory.algorithms.appo.learner import Learner
 from sample_factory.algorithms.appo.model_spec import ModelSpec
+from sample_factory.algorithms.appo.mutation import HYPER_PARAMETERS
 from sample_factory.config.checkpoint import CheckpointConfig
 from sample_factory.config.learning import LearningConfig
 from sample_factory.models.flat import flatten_into, load_flat
 from sample_factory.sampling.blocks import BlockSchema, block_view
 from sample_factory.sampling.ledger import Ledger
 from sample_factory.sampling.rollout_worker import ReportSink
+from sample_factory.sampling.shared_values import SharedValues
 from sample_factory.sampling.weights import Weights
 from sample_factory.system.arena import Arena
 from sample_factory.system.board import Field, Slot
@@ -47,7 +50,8 @@ class LearnerSetup:
     directory: Path
     """Checkpoint folder of the policy."""
     policy: int
-    iteration_rows: int
+    tuned: tuple[str, ...]
+    """Hyper-parameters that may change in a run, in the order in which they are in the arena."""
     release_early: bool
     device: str
     bfloat16: bool
@@ -93,7 +97,7 @@ class LearnerWorker:
             {index: block_view(arena, schema, index) for index in range(schema.num_blocks)},
             schema,
             setup.policy,
-            setup.iteration_rows,
+            _iteration_rows(setup.learning, schema.rollout),
             setup.learning.max_policy_lag,
             device,
             setup.release_early,
@@ -110,6 +114,9 @@ class LearnerWorker:
         )
         self._best_due = Every(setup.checkpoint.save_best_every_sec)
         self._saved_step = -1
+        self._hyper_parameters = SharedValues(arena, HYPER_PARAMETERS, [(name,) for name in setup.tuned])
+        self._tuned_version = 0
+        self._tuned: LearningConfig | None = None  # from the first batch of its size on
         self._has_reported = False
         self.checkpointed = False
         """Whether the last `advance` saved because of the number of updates."""
@@ -139,12 +146,15 @@ class LearnerWorker:
             self._complete_background()
             self._batcher.discard()
             return False
+        if self._hyper_parameters.version(self._setup.policy) != self._tuned_version:
+            self._read_hyper_parameters()
         start = time.perf_counter()
         batch = self._batcher.collect(self._learner.train_step)
         self._slot.add(Field.BATCHING_SEC, time.perf_counter() - start)
         if self._background is None:
             if batch is None:
                 return False
+            self._retune(batch)
             self._complete(self._train(batch, *self._take_counts()))
             self._batcher.release()
             return True
@@ -153,10 +163,27 @@ class LearnerWorker:
         ended = self._complete_background()
         if batch is None or self.done:
             return ended
+        self._retune(batch)
         self._update = self._background.submit(self._train, batch, *self._take_counts())
         self._update.add_done_callback(lambda _: self._on_trained())
         self._batcher.release()
         return True
+
+    def _read_hyper_parameters(self) -> None:
+        """Collect batches of the size that the main process has written, to train with its numbers."""
+        found = self._hyper_parameters.read(self._setup.policy)
+        if found is None:  # just being written
+            return
+        self._tuned_version, values = found
+        whole = {name: int(value) for name, value in values.items() if name == "batch_size"}
+        self._tuned = dataclasses.replace(self._setup.learning, **{**values, **whole})
+        self._batcher.resize(_iteration_rows(self._tuned, self._setup.schema.rollout))
+
+    def _retune(self, batch: Batch) -> None:
+        if self._tuned is None or batch.num_rows != _iteration_rows(self._tuned, self._setup.schema.rollout):
+            return
+        self._learner.retune(self._tuned)
+        self._tuned = None
 
     def _take_counts(self) -> tuple[int, int, bool]:
         """Frames and samples collected since the last batch, and whether to look closely at the update."""
@@ -278,6 +305,11 @@ class _Update(NamedTuple):
     samples: int
     statistics: dict[str, float]
     seconds: float
+
+
+def _iteration_rows(learning: LearningConfig, rollout: int) -> int:
+    """Trajectories of an iteration."""
+    return learning.num_batches_per_iteration * learning.batch_size // rollout
 
 
 def _lag_statistics(batch: Batch, version: int) -> dict[str, float]:

@@ -14,6 +14,8 @@ from sample_factory.config.learning import LearningConfig
 from sample_factory.config.population import PbtConfig
 from sample_factory.envs.reward_shaping import RewardShaping, flatten, unflatten
 
+HYPER_PARAMETERS = "hyper_parameters"
+"""Name of the numbers of each learner that may change in a run, in the arena."""
 _TUNED = (
     "learning_rate",
     "exploration_loss_coeff",

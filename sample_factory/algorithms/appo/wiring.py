@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sample_factory.algorithms.appo.describe import RunFacts
+from sample_factory.algorithms.appo.mutation import HYPER_PARAMETERS, tuned_values
 from sample_factory.algorithms.appo.plan import Plan
 from sample_factory.config.config import Config
 from sample_factory.config.values import namespace
@@ -17,8 +18,8 @@ from sample_factory.sampling.environments import GroupEnvironments
 from sample_factory.sampling.ledger import ledger_specs
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.requests import request_specs
-from sample_factory.sampling.reward_shaping import SharedRewardShaping, reward_shaping_specs
-from sample_factory.sampling.rollout_worker import RolloutSetup
+from sample_factory.sampling.rollout_worker import REWARD_SHAPING, RolloutSetup
+from sample_factory.sampling.shared_values import SharedValues, shared_values_specs
 from sample_factory.sampling.weights import weights_specs
 from sample_factory.system.arena import Arena, ArraySpec
 from sample_factory.system.board import board_specs
@@ -86,10 +87,16 @@ class Wiring:
         )
 
     @property
-    def reward_shaping(self) -> SharedRewardShaping | None:
+    def hyper_parameters(self) -> SharedValues:
+        """Where the main process changes them for each policy."""
+        config = self.config
+        return SharedValues(self.arena, HYPER_PARAMETERS, tuple(flatten(tuned_values(config.learning, config.pbt))))
+
+    @property
+    def reward_shaping(self) -> SharedValues | None:
         """Where the main process changes it for each policy; None if the environment has nothing to shape."""
         shaping = self.facts.reward_shaping
-        return None if shaping is None else SharedRewardShaping(self.arena, tuple(flatten(shaping)))
+        return None if shaping is None else SharedValues(self.arena, REWARD_SHAPING, tuple(flatten(shaping)))
 
     @property
     def _decorrelates_envs(self) -> bool:
@@ -140,11 +147,14 @@ def wire(
         "learner/progress": ArraySpec((num_policies, 8), np.int64),
         "learner/objective": ArraySpec((num_policies,), np.float64),
     }
+    tuned = tuned_values(config.learning, config.pbt)
+    specs |= shared_values_specs(HYPER_PARAMETERS, num_policies, len(tuned))
     shaping = flatten(facts.reward_shaping or {})
-    specs |= reward_shaping_specs(num_policies, len(shaping))
+    specs |= shared_values_specs(REWARD_SHAPING, num_policies, len(shaping))
     specs |= board_specs(num_components)
     arena = Arena.create(specs)
     arena["reward_shaping/values"][:] = list(shaping.values())
+    arena[f"{HYPER_PARAMETERS}/values"][:] = list(tuned.values())
     arena["learner/objective"][:] = np.nan  # nothing measured yet
     return Wiring(config, folder, plan, facts, schema, policy, arena, seed, registrations)
 

@@ -163,3 +163,42 @@ def test_a_policy_that_has_had_its_frames_does_not_hold_up_the_others(tmp_path):
     assert run_serial(wiring, telemetry, ending) == Status.SUCCESS
     frames = wiring.arena["learner/progress"][:, 1]
     assert (frames >= 3000).all() and (frames < 3600).all()
+
+
+class Listening(Telemetry):
+    """Keeps what learners report."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, 2, 50, 20, 10**9, PlainConsole())
+        self.reports: list[tuple[int, float]] = []
+
+    def train(self, policy: int, train_step: int, env_steps: int, stats: Any) -> None:
+        """Policy and learning rate."""
+        if "lr" in stats:
+            self.reports.append((policy, stats["lr"]))
+        super().train(policy, train_step, env_steps, stats)
+
+
+@pytest.mark.parametrize("is_serial", [True, False])
+def test_hyper_parameters_of_one_policy_change_while_it_learns(tmp_path, is_serial, _start_server):
+    wiring = _wired(tmp_path, serial_mode=is_serial, pbt_optimize_batch_size=True)
+    shared = wiring.hyper_parameters
+    first = (shared.read(1) or (0, {}))[1]
+    assert (first["learning_rate"], first["batch_size"]) == (0.01, 256)
+    telemetry = Listening(tmp_path)
+
+    def ending(monitor: Monitor) -> Status | None:
+        rates = [{rate for policy, rate in telemetry.reports if policy == p} for p in range(2)]
+        if shared.version(1) == 0 and all(rates):
+            shared.write(1, {**first, "learning_rate": 0.02, "batch_size": 384})
+        if 0.02 in rates[1]:
+            return Status.SUCCESS
+        return Status.FAILURE if monitor.samples > 1_000_000 else None
+
+    if is_serial:
+        assert run_serial(wiring, telemetry, ending) == Status.SUCCESS
+    else:
+        assert run_parallel(wiring, telemetry, (), ending, lambda: False) == Status.SUCCESS
+    assert {rate for policy, rate in telemetry.reports if policy == 0} == {0.01}
+    mine = [rate for policy, rate in telemetry.reports if policy == 1]
+    assert mine == sorted(mine) and set(mine) == {0.01, 0.02}

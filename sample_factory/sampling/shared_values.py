@@ -1,4 +1,5 @@
-"""Reward shaping of each policy in shared memory: written by the main process, read between steps. Knows no algorithm.
+"""Numbers of each policy in shared memory, which may change in a run: reward shaping, hyper-parameters. Written by the
+main process and read where they are used, between two steps. Knows no algorithm.
 
 One row of numbers and one version per policy. The version is odd while its numbers are being written, so a reader that
 finds the same even version before and after has read what belongs together; one that does not looks again later.
@@ -14,33 +15,33 @@ from sample_factory.envs.reward_shaping import Path, RewardShaping, flatten, unf
 from sample_factory.system.arena import Arena, ArraySpec
 
 
-def reward_shaping_specs(num_policies: int, num_values: int) -> dict[str, ArraySpec]:
-    """Arrays in the arena."""
+def shared_values_specs(name: str, num_policies: int, num_values: int) -> dict[str, ArraySpec]:
+    """Arrays in the arena for the values called `name`."""
     return {
-        "reward_shaping/values": ArraySpec((num_policies, num_values), np.float64),
-        "reward_shaping/versions": ArraySpec((num_policies,), np.int64),
+        f"{name}/values": ArraySpec((num_policies, num_values), np.float64),
+        f"{name}/versions": ArraySpec((num_policies,), np.int64),
     }
 
 
-class SharedRewardShaping:
-    """The values in use; `paths` is the order of the numbers."""
+class SharedValues:
+    """The values in use, a nested dictionary for each policy; `paths` is the order of the numbers."""
 
-    def __init__(self, arena: Arena, paths: Sequence[Path]) -> None:
+    def __init__(self, arena: Arena, name: str, paths: Sequence[Path]) -> None:
         self._paths = tuple(paths)
-        self._values = arena["reward_shaping/values"]
-        self._versions = arena["reward_shaping/versions"]
+        self._values = arena[f"{name}/values"]
+        self._versions = arena[f"{name}/versions"]
 
     def version(self, policy: int) -> int:
-        """Changes when the values do; 0 while environments have what they were made with."""
+        """Changes when the values do; 0 while everybody has what the run began with."""
         return int(self._versions[policy])
 
-    def write(self, policy: int, reward_shaping: RewardShaping) -> None:
-        """Let all environments use other values for a policy, from their next rollout on; for the main process only.
+    def write(self, policy: int, values: RewardShaping) -> None:
+        """Let everybody use other values for a policy, from their next rollout or update on; for the main process only.
 
         Raises:
             KeyError: a value is missing.
         """
-        flat = flatten(reward_shaping)
+        flat = flatten(values)
         numbers = [flat[path] for path in self._paths]
         self._versions[policy] += 1
         self._values[policy] = numbers
