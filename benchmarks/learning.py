@@ -147,7 +147,7 @@ CASES = {
         seeds=(1,),
     ),
     "doom_health_gathering": LearningCase(f"--env=doom_health_gathering {_DOOM}", 30, seeds=(1,)),
-    # Only the way's end pays, and at first hardly anybody gets there: in batches this large somebody nearly always does.
+    # Only the way's end pays, and at first hardly anybody gets there: in batches this large somebody does.
     "doom_my_way_home": LearningCase(
         f"--env=doom_my_way_home {_DOOM} --num_envs_per_worker=64 --rollout=64 --recurrence=64 --batch_size=8192 "
         "--ppo_epochs=4 --gamma=0.995 --exploration_loss=entropy --exploration_loss_coeff=0.01",
