@@ -5,13 +5,14 @@
 Sleeping takes no core, so what is measured is the engine's own time: who wakes whom, how often, and what that costs.
 Three ways to act: `random` (the dummy sampler), `inline` and `policy_workers` (a small network, and nobody who learns).
 Printed are frames per second, the share of rows / sleep, and microseconds of a core for each step of a group, by
-process; in the row "bare loop" what one process takes that only draws actions and sleeps.
+process; in the rows "bare loops" what as many processes take that only draw actions and sleep.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import re
 import sys
@@ -87,8 +88,9 @@ def main() -> None:
     args = parser.parse_args()
     outcomes = []
     for sleep_ms in args.sleep_ms:
-        print(f"bare loop      {sleep_ms:5g} ms: {bare_loop_micros(args.rows, sleep_ms):.1f} us a step", flush=True)
         for workers in args.workers:
+            micros = bare_loops_micros(workers, args.rows, sleep_ms)
+            print(f"{'bare loops':14} {sleep_ms:5g} ms x {workers:3}: {micros:.1f} us a step", flush=True)
             for way in args.ways:
                 outcomes.append(run(way, sleep_ms, workers, args.rows, args.seconds))
                 print(outcomes[-1].line(), flush=True)
@@ -99,8 +101,18 @@ def main() -> None:
         plot(outcomes, args.plot)
 
 
-def bare_loop_micros(rows: int, sleep_ms: float, seconds: float = 2.0) -> float:
-    """Microseconds of a core for each step of a group that nobody takes anything from."""
+def bare_loops_micros(workers: int, rows: int, sleep_ms: float, seconds: float = 4.0) -> float:
+    """Microseconds of a core for each step of a group that nobody takes anything from, with so many beside each other.
+
+    To wake up costs time as well, and the more the longer a core has slept.
+    """
+    with multiprocessing.get_context("forkserver").Pool(workers) as pool:
+        done = pool.starmap(_bare_loop, [(rows, sleep_ms, seconds)] * workers, chunksize=1)
+    return sum(cpu for _, cpu in done) / sum(steps for steps, _ in done) * 1e6
+
+
+def _bare_loop(rows: int, sleep_ms: float, seconds: float) -> tuple[int, float]:
+    """Steps, and seconds of a core."""
     env = Sleeping(rows, sleep_ms / 1000)
     out, result = zero_rows(env.keys, rows), new_step_arrays(rows)
     actions = RandomActions(env.actions, rows, seed=0)
@@ -108,7 +120,7 @@ def bare_loop_micros(rows: int, sleep_ms: float, seconds: float = 2.0) -> float:
     while time.monotonic() < until:
         env.step(actions.next(out), out, result)
         steps += 1
-    return (time.process_time() - cpu) / steps * 1e6
+    return steps, time.process_time() - cpu
 
 
 def run(way: str, sleep_ms: float, workers: int, rows: int, seconds: float) -> Outcome:
