@@ -18,6 +18,7 @@ from sample_factory.algorithms.appo.batch import Batch, Batcher
 from sample_factory.algorithms.appo.learner import Learner
 from sample_factory.algorithms.appo.model_spec import ModelSpec
 from sample_factory.algorithms.appo.mutation import HYPER_PARAMETERS
+from sample_factory.algorithms.appo.plan import iteration_rows
 from sample_factory.config.checkpoint import CheckpointConfig
 from sample_factory.config.learning import LearningConfig
 from sample_factory.models.flat import flatten_into, load_flat
@@ -97,7 +98,7 @@ class LearnerWorker:
             {index: block_view(arena, schema, index) for index in range(schema.num_blocks)},
             schema,
             setup.policy,
-            _iteration_rows(setup.learning, schema.rollout),
+            iteration_rows(setup.learning, schema.rollout),
             setup.learning.max_policy_lag,
             device,
             setup.release_early,
@@ -177,10 +178,10 @@ class LearnerWorker:
         self._tuned_version, values = found
         whole = {name: int(value) for name, value in values.items() if name == "batch_size"}
         self._tuned = dataclasses.replace(self._setup.learning, **{**values, **whole})
-        self._batcher.resize(_iteration_rows(self._tuned, self._setup.schema.rollout))
+        self._batcher.resize(iteration_rows(self._tuned, self._setup.schema.rollout))
 
     def _retune(self, batch: Batch) -> None:
-        if self._tuned is None or batch.num_rows != _iteration_rows(self._tuned, self._setup.schema.rollout):
+        if self._tuned is None or batch.num_rows != iteration_rows(self._tuned, self._setup.schema.rollout):
             return
         self._learner.retune(self._tuned)
         self._tuned = None
@@ -305,11 +306,6 @@ class _Update(NamedTuple):
     samples: int
     statistics: dict[str, float]
     seconds: float
-
-
-def _iteration_rows(learning: LearningConfig, rollout: int) -> int:
-    """Trajectories of an iteration."""
-    return learning.num_batches_per_iteration * learning.batch_size // rollout
 
 
 def _lag_statistics(batch: Batch, version: int) -> dict[str, float]:

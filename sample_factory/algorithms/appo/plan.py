@@ -78,6 +78,11 @@ def uses_bfloat16(learning: LearningConfig, machine: Machine, worth_bfloat16: bo
     return learning.precision == "bfloat16"
 
 
+def iteration_rows(learning: LearningConfig, rollout: int) -> int:
+    """Trajectories that a learner collects before it trains."""
+    return learning.num_batches_per_iteration * learning.batch_size // rollout
+
+
 def make_plan(
     sampling: SamplingConfig,
     workers: Workers,
@@ -101,12 +106,12 @@ def make_plan(
     groups = 1 if inline else sampling.worker_num_splits
     envs = workers.num_envs_per_worker // groups
     rows = envs * agents_per_env
-    iteration_rows = learning.num_batches_per_iteration * learning.batch_size // sampling.rollout
+    needed_rows = iteration_rows(learning, sampling.rollout)
     total_rows = workers.num_workers * groups * rows
     if alternate:
         # The learner may hold a partly used block, so one block less than all of them must still fill an iteration.
-        slack = 0 if iteration_rows % rows == 0 else rows - 1
-        blocks = math.ceil((iteration_rows + slack) / total_rows)
+        slack = 0 if needed_rows % rows == 0 else rows - 1
+        blocks = math.ceil((needed_rows + slack) / total_rows)
     else:
         waiting = (
             (2 * learning.num_batches_per_iteration if backlog < 0 else backlog)
@@ -114,7 +119,7 @@ def make_plan(
             / sampling.rollout
         )
         blocks = max(2, math.ceil(sampling.traj_buffers_excess_ratio * (1 + waiting / total_rows)))
-        blocks = max(blocks, math.ceil((iteration_rows + rows - 1) / total_rows) + 1)
+        blocks = max(blocks, math.ceil((needed_rows + rows - 1) / total_rows) + 1)
     cores = len(machine.cores)
     learners = sampling.num_policies  # on a CPU they share it
     # Threads add gradients up in the order in which they happen to end; on a GPU there is nothing for them to do.
@@ -127,7 +132,7 @@ def make_plan(
         envs_per_group=envs,
         rows=rows,
         blocks_per_group=blocks,
-        iteration_rows=iteration_rows,
+        iteration_rows=needed_rows,
         learner_threads=1
         if one_thread
         else max(math.ceil(sampling_threads(cores, alternate) / learners), learning.learner_main_loop_num_cores),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,12 @@ def _wired(folder: Path, **options: Any) -> Wiring:
     return wiring
 
 
+def _run(wiring: Wiring, telemetry: Telemetry, ending: Callable[[Monitor], Status | None], is_serial: bool) -> Status:
+    if is_serial:
+        return run_serial(wiring, telemetry, ending)
+    return run_parallel(wiring, telemetry, (), ending, lambda: False)
+
+
 @pytest.mark.parametrize("inference", ["inline", "policy_workers"])
 @pytest.mark.parametrize("is_serial", [True, False])
 def test_each_policy_learns_what_pays_for_itself(tmp_path, inference, is_serial, _start_server):
@@ -90,10 +97,7 @@ def test_each_policy_learns_what_pays_for_itself(tmp_path, inference, is_serial,
             return Status.SUCCESS
         return Status.FAILURE if monitor.frames > 200_000 else None
 
-    if is_serial:
-        assert run_serial(wiring, telemetry, ending) == Status.SUCCESS
-    else:
-        assert run_parallel(wiring, telemetry, (), ending, lambda: False) == Status.SUCCESS
+    assert _run(wiring, telemetry, ending, is_serial) == Status.SUCCESS
     steps = wiring.arena["learner/progress"][:, 0]
     assert (steps > 0).all()
 
@@ -195,10 +199,7 @@ def test_hyper_parameters_of_one_policy_change_while_it_learns(tmp_path, is_seri
             return Status.SUCCESS
         return Status.FAILURE if monitor.samples > 1_000_000 else None
 
-    if is_serial:
-        assert run_serial(wiring, telemetry, ending) == Status.SUCCESS
-    else:
-        assert run_parallel(wiring, telemetry, (), ending, lambda: False) == Status.SUCCESS
+    assert _run(wiring, telemetry, ending, is_serial) == Status.SUCCESS
     assert {rate for policy, rate in telemetry.reports if policy == 0} == {0.01}
     mine = [rate for policy, rate in telemetry.reports if policy == 1]
     assert mine == sorted(mine) and set(mine) == {0.01, 0.02}
