@@ -31,8 +31,11 @@ class Assignment:
         self._episodes = np.zeros(len(self._wanted), np.int64)
         self._draw(np.arange(len(self._wanted)))
         policies[:] = self._wanted.ravel()
-        self.parts = self._parts()
+        self.parts: list[tuple[int, np.ndarray | None]]
         """Policies that play in the group, each with its rows; None for all."""
+        self.counts: list[tuple[int, int]]
+        """Policies that play in the group, each with the number of its rows."""
+        self._divide()
 
     # hot path
     def change(self, resets: np.ndarray) -> np.ndarray:
@@ -48,20 +51,17 @@ class Assignment:
         changed = np.flatnonzero(resets & (self._wanted.ravel() != self.policies))
         if len(changed):
             self.policies[changed] = self._wanted.ravel()[changed]
-            self.parts = self._parts()
+            self._divide()
         return changed
 
     def _draw(self, envs: np.ndarray) -> None:
         agents = self._agents_per_env if self._are_mixed else 1
         self._wanted[envs] = self._rng.integers(self._num_policies, size=(len(envs), agents))
 
-    def _parts(self) -> list[tuple[int, np.ndarray | None]]:
-        present = np.unique(self.policies).tolist()
-        return [(policy, rows_of(self.policies, policy)) for policy in present]
-
-
-# hot path
-def rows_of(policies: np.ndarray, policy: int) -> np.ndarray | None:
-    """Rows that `policy` plays; None if it plays all."""
-    plays = policies == policy
-    return None if plays.all() else np.flatnonzero(plays)
+    def _divide(self) -> None:
+        policies, counts = np.unique(self.policies, return_counts=True)
+        self.counts = list(zip(policies.tolist(), counts.tolist(), strict=True))
+        if len(self.counts) == 1:
+            self.parts = [(self.counts[0][0], None)]
+        else:
+            self.parts = [(policy, np.flatnonzero(self.policies == policy)) for policy, _ in self.counts]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -89,6 +90,14 @@ class BlockSchema:
         return specs
 
 
+class StepViews(NamedTuple):
+    """What an environment is given at one step of a block."""
+
+    actions: np.ndarray  # [rows, num_actions]
+    next_obs: Mapping[str, np.ndarray]  # [rows, ...]
+    outcome: StepArrays
+
+
 @dataclass(frozen=True)
 class Block:
     """Views of one block; the arrays are shared memory."""
@@ -107,16 +116,24 @@ class Block:
     policy_ids: np.ndarray  # [T, rows] int16, which policy acted
     versions: np.ndarray  # [T, rows] int32, version of its weights
 
-    def outcome(self, step: int) -> StepArrays:
-        """Where the environment writes the outcome of `step`."""
-        return StepArrays(
-            self.rewards[step],
-            self.terminated[step],
-            self.truncated[step],
-            self.valid[step],
-            self.resets[step],
-            self.frames[step],
-        )
+    @cached_property
+    def steps(self) -> list[StepViews]:
+        """Views of every step, made once: to make them anew at each step takes longer than many an environment."""
+        return [
+            StepViews(
+                actions=self.actions[step],
+                next_obs={name: array[step + 1] for name, array in self.obs.items()},
+                outcome=StepArrays(
+                    self.rewards[step],
+                    self.terminated[step],
+                    self.truncated[step],
+                    self.valid[step],
+                    self.resets[step],
+                    self.frames[step],
+                ),
+            )
+            for step in range(len(self.actions))
+        ]
 
 
 def block_view(arena: Arena, schema: BlockSchema, index: int) -> Block:

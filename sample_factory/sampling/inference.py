@@ -1,4 +1,4 @@
-"""Acting for rows in the arena: gather, one forward pass, scatter.
+"""Acting for rows in the arena: one forward pass, straight from the blocks and back into them.
 
 The same code in policy workers and in rollout workers.
 
@@ -7,45 +7,52 @@ Knows the `Policy` seam, not the model behind it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from sample_factory.sampling.blocks import Block, BlockSchema
+from sample_factory.sampling.blocks import BlockSchema
 from sample_factory.sampling.policy import Policy, PolicyDescription
 from sample_factory.sampling.weights import Weights
 from sample_factory.system.arena import Arena
 
 
-class ActRequest(NamedTuple):
-    """Rows of one group at one step."""
+class Places(NamedTuple):
+    """Where the rows of one batch are: one group's (numbers: nothing is copied), or several groups' (arrays [n])."""
 
-    block: Block
-    step: int
-    running_state: np.ndarray  # [rows, state_size], brought forward in place
-    rows: np.ndarray | None  # which rows of the group this policy acts for; None for all
+    groups: int | np.ndarray
+    blocks: int | np.ndarray
+    steps: int | np.ndarray
+    rows: np.ndarray | None = None
+    """Which row of its group each one is, [n]; None for every row of the groups."""
+
+    @property
+    def in_blocks(self) -> tuple[int | np.ndarray, ...]:
+        """Index of arrays [block, step, row, ...]."""
+        return (self.blocks, self.steps) if self.rows is None else (self.blocks, self.steps, self.rows)
+
+    @property
+    def in_groups(self) -> tuple[int | np.ndarray, ...]:
+        """Index of arrays [group, row, ...]."""
+        return (self.groups,) if self.rows is None else (self.groups, self.rows)
 
 
 class Inference:
     """One policy in one process."""
 
     def __init__(
-        self,
-        arena: Arena,
-        schema: BlockSchema,
-        policy_id: int,
-        description: PolicyDescription,
-        seed: int,
-        max_rows: int,
-    ):
+        self, arena: Arena, schema: BlockSchema, policy_id: int, description: PolicyDescription, seed: int
+    ) -> None:
         self._policy: Policy = description.make(seed)
         self._policy_id = policy_id
         self._weights = Weights(arena, policy_id)
         self._flat = np.empty(description.num_weights, np.float32)
         self._publication, self._version = 0, 0
-        self._obs = {name: np.empty((max_rows, *key.shape), key.dtype) for name, key in schema.keys.items()}
-        self._state = np.empty((max_rows, schema.state_size), np.float32)
+        self._obs = {name: (arena[f"obs/{name}"], key.shape) for name, key in schema.keys.items()}
+        self._recorded = {name: arena[name] for name in description.recorded}
+        self._states, self._actions = arena["running_states"], arena["actions"]
+        self._versions, self._policy_ids = arena["versions"], arena["policy_ids"]
 
     @property
     def has_weights(self) -> bool:
@@ -60,38 +67,18 @@ class Inference:
             self._policy.load(self._flat)
 
     # hot path
-    def act(self, requests: Sequence[ActRequest]) -> None:
-        """Write actions and what else the policy records into the blocks."""
-        if not requests:
-            return
-        if len(requests) == 1 and requests[0].rows is None:
-            request = requests[0]
-            output = self._policy.act(
-                {name: array[request.step] for name, array in request.block.obs.items()}, request.running_state
-            )
-        else:
-            count = self._gather(requests)
-            output = self._policy.act({name: array[:count] for name, array in self._obs.items()}, self._state[:count])
-        at = 0
-        for request in requests:
-            block, step, state, rows = request
-            count = len(state) if rows is None else len(rows)
-            target, source = slice(None) if rows is None else rows, slice(at, at + count)
-            block.actions[step, target] = output.actions[source]
-            for name, values in output.recorded.items():
-                block.recorded[name][step, target] = values[source]
-            block.versions[step, target] = self._version
-            block.policy_ids[step, target] = self._policy_id
-            state[target] = output.state[source]
-            at += count
-
-    def _gather(self, requests: Sequence[ActRequest]) -> int:
-        at = 0
-        for block, step, state, rows in requests:
-            source = slice(None) if rows is None else rows
-            count = len(state) if rows is None else len(rows)
-            for name, array in block.obs.items():
-                self._obs[name][at : at + count] = array[step, source]
-            self._state[at : at + count] = state[source]
-            at += count
-        return at
+    def act(self, places: Places) -> None:
+        """Write actions and what else the policy records into the blocks, and bring recurrent states forward."""
+        at, at_state = places.in_blocks, places.in_groups
+        state = self._states[at_state]
+        lead, width = state.shape[:-1], state.shape[-1]
+        count = math.prod(lead)
+        obs = {name: array[at].reshape(count, *shape) for name, (array, shape) in self._obs.items()}
+        output = self._policy.act(obs, state.reshape(count, width))
+        self._actions[at] = output.actions.reshape(*lead, -1)
+        for name, values in output.recorded.items():
+            self._recorded[name][at] = values.reshape(*lead, *values.shape[1:])
+        self._versions[at] = self._version
+        self._policy_ids[at] = self._policy_id
+        if width:
+            self._states[at_state] = output.state.reshape(*lead, width)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Set
 
 import numpy as np
 
-from sample_factory.sampling.assignment import rows_of
-from sample_factory.sampling.blocks import BlockSchema, block_view
-from sample_factory.sampling.inference import ActRequest, Inference
+from sample_factory.sampling.blocks import BlockSchema
+from sample_factory.sampling.inference import Inference, Places
 from sample_factory.sampling.policy import PolicyDescription
-from sample_factory.sampling.requests import RequestTable
+from sample_factory.sampling.requests import OpenRequests, RequestTable
 from sample_factory.sampling.threads import limit_threads
 from sample_factory.system.arena import Arena
 from sample_factory.system.board import Field, Slot
 from sample_factory.system.doorbell import Bell, Doorbell
 from sample_factory.system.reports import ReportWriter
+
+_NOBODY: Set[int] = frozenset()
 
 
 class PolicyWorker:
@@ -35,38 +37,36 @@ class PolicyWorker:
         self._policy = policy
         self._schema = schema
         self._requests = RequestTable(arena)
-        self._running = arena["running_states"]
         self._row_policies = arena["row_policies"]
-        self._blocks = {
-            index: block_view(arena, schema, index) for group in groups for index in schema.blocks_of_group(int(group))
-        }
-        self._inference = Inference(arena, schema, policy, description, seed, max_rows=len(groups) * schema.rows)
+        self._inference = Inference(arena, schema, policy, description, seed)
         self._slot = slot
 
     # hot path
-    def advance(self) -> set[int]:
+    def advance(self) -> Set[int]:
         """Serve what is open; returns the rollout workers whose groups have their actions."""
         if not self._inference.has_weights:
-            return set()
-        open_requests = self._requests.open_requests(self._groups, self._policy)
-        if not open_requests:
-            return set()
+            return _NOBODY
+        found = self._requests.open_requests(self._groups, self._policy)
+        if not len(found.groups):
+            return _NOBODY
         start = time.perf_counter()
         self._inference.refresh()
-        requests = [
-            ActRequest(
-                self._blocks[block], step, self._running[group], rows_of(self._row_policies[group], self._policy)
-            )
-            for group, _, block, step in open_requests
-        ]
+        places = self._places(found)
         # The successor of a worker that was killed may have given its rows to others.
-        self._inference.act([request for request in requests if request.rows is None or len(request.rows)])
-        for group, number, _, _ in open_requests:
-            self._requests.answer(group, self._policy, number)
+        if places.rows is None or len(places.rows):
+            self._inference.act(places)
+        self._requests.answer(found.groups, self._policy, found.numbers)
         self._slot.add(Field.INFERENCE_SEC, time.perf_counter() - start)
-        self._slot.add(Field.REQUESTS, len(open_requests))
+        self._slot.add(Field.REQUESTS, len(found.groups))
         self._slot.add(Field.PROGRESS, 1)
-        return {group // self._schema.groups_per_worker for group, *_ in open_requests}
+        return set((found.groups // self._schema.groups_per_worker).tolist())
+
+    # hot path
+    def _places(self, found: OpenRequests) -> Places:
+        if self._schema.num_policies == 1:
+            return Places(found.groups, found.blocks, found.steps)
+        which, rows = np.nonzero(self._row_policies[found.groups] == self._policy)
+        return Places(found.groups[which], found.blocks[which], found.steps[which], rows)
 
 
 def run_policy_worker(make: PolicyWorkerSetup, doorbell: Doorbell, bells: list[Bell], reports: ReportWriter) -> None:

@@ -7,6 +7,8 @@ successor finds the same open requests.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from sample_factory.system.arena import Arena, ArraySpec
@@ -19,6 +21,15 @@ def request_specs(num_groups: int, num_policies: int) -> dict[str, ArraySpec]:
         "requests/answered": ArraySpec((num_groups, num_policies), np.int64),
         "requests/cursor": ArraySpec((num_groups, 2), np.int32),
     }
+
+
+class OpenRequests(NamedTuple):
+    """Groups that wait for one policy; every array is [n]."""
+
+    groups: np.ndarray
+    numbers: np.ndarray  # of the requests
+    blocks: np.ndarray
+    steps: np.ndarray
 
 
 class RequestTable:
@@ -38,19 +49,18 @@ class RequestTable:
     # hot path
     def is_answered(self, group: int) -> bool:
         """Whether the newest request to every policy has been served."""
-        return bool((self._asked[group] == self._answered[group]).all())
+        return self._asked[group].tolist() == self._answered[group].tolist()  # type: ignore[no-any-return]
 
     # hot path
-    def open_requests(self, groups: np.ndarray, policy: int) -> list[tuple[int, int, int, int]]:
-        """(group, request number, block, step) of every open request among `groups`; read by the policy worker."""
+    def open_requests(self, groups: np.ndarray, policy: int) -> OpenRequests:
+        """Every open request among `groups`; read by the policy worker."""
         asked = self._asked[groups, policy]
         waiting = np.flatnonzero(asked != self._answered[groups, policy])
-        return [
-            (int(groups[i]), int(asked[i]), int(self._cursor[groups[i], 0]), int(self._cursor[groups[i], 1]))
-            for i in waiting
-        ]
+        found = groups[waiting]
+        cursor = self._cursor[found]
+        return OpenRequests(found, asked[waiting], cursor[:, 0], cursor[:, 1])
 
     # hot path
-    def answer(self, group: int, policy: int, number: int) -> None:
-        """Actions for request `number` are in the block; written by the policy worker."""
-        self._answered[group, policy] = number
+    def answer(self, groups: np.ndarray, policy: int, numbers: np.ndarray) -> None:
+        """Actions for requests `numbers` of `groups` are in the blocks; written by the policy worker."""
+        self._answered[groups, policy] = numbers

@@ -17,7 +17,7 @@ from sample_factory.envs.validate import check_block
 from sample_factory.rl.spaces import MASK_KEY
 from sample_factory.sampling.assignment import Assignment
 from sample_factory.sampling.blocks import Block, BlockSchema, block_view
-from sample_factory.sampling.inference import ActRequest, Inference
+from sample_factory.sampling.inference import Inference, Places
 from sample_factory.sampling.ledger import Ledger
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.requests import RequestTable
@@ -108,16 +108,14 @@ class RolloutWorker:
         self._ledger = Ledger(setup.arena)
         self._requests = RequestTable(setup.arena)
         self._inference = {
-            policy: Inference(
-                setup.arena, schema, policy, description, _seed(setup.seed, 2, index, policy), schema.rows
-            )
+            policy: Inference(setup.arena, schema, policy, description, _seed(setup.seed, 2, index, policy))
             for policy, description in setup.inline.items()
         }
         self._shaping = (
             SharedValues(setup.arena, REWARD_SHAPING, setup.reward_shaping) if setup.reward_shaping else None
         )
         self._interval = schema.state_interval
-        self._policy_samples = setup.arena["policy_samples"][index]
+        self._samples = memoryview(setup.arena["policy_samples"][index])
         self._episodes: list[tuple[int, float, int, float | None, dict[str, float]]] = []
         self._last_report = 0.0
         self._earlier_failures = slot.row[Field.ENV_FAILURES]  # of predecessors
@@ -156,7 +154,7 @@ class RolloutWorker:
         for group in self._groups:
             if group.block is None and not self._open_block(group):
                 continue
-            if self._requests.is_answered(group.index):
+            if self._inference or self._requests.is_answered(group.index):
                 self._step(group)
                 progressed = True
         return progressed
@@ -215,26 +213,22 @@ class RolloutWorker:
     def _step(self, group: _Group) -> None:
         block = group.block
         assert block is not None
-        step = group.step
-        for policy, rows in group.assignment.parts:
-            self._policy_samples[policy] += self._schema.rows if rows is None else len(rows)
         start = time.perf_counter()
-        outcome = block.outcome(step)
-        ended = group.env.step(
-            block.actions[step], {name: array[step + 1] for name, array in block.obs.items()}, outcome
-        )
+        actions, next_obs, outcome = block.steps[group.step]
+        ended = group.env.step(actions, next_obs, outcome)
         group.returns += outcome.rewards
         group.lengths += outcome.frames
         for episode in ended:
             self._end_episode(group, episode)
-        if outcome.resets.any():
+        for policy, count in group.assignment.counts:
+            self._samples[policy] += count
+        if np.count_nonzero(outcome.resets):
             self._begin_episodes(group, outcome.resets)
         slot = self._slot
         slot.add(Field.ENV_SEC, time.perf_counter() - start)
-        slot.add(Field.SAMPLES, self._schema.rows)
-        slot.add(Field.FRAMES, float(outcome.frames.sum()))
+        slot.add(Field.FRAMES, np.add.reduce(outcome.frames))
         slot.add(Field.PROGRESS, 1)
-        group.step = step + 1
+        group.step += 1
         if group.step == self._schema.rollout:
             self._hand_over(group, block)
         else:
@@ -255,7 +249,7 @@ class RolloutWorker:
         if self._inference:
             start = time.perf_counter()
             for policy, rows in group.assignment.parts:
-                self._inference[policy].act([ActRequest(block, step, group.running_state, rows)])
+                self._inference[policy].act(Places(group.index, block.index, step, rows))
             self._slot.add(Field.INFERENCE_SEC, time.perf_counter() - start)
         else:
             for policy, _ in group.assignment.parts:

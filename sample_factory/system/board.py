@@ -19,18 +19,17 @@ class Field(IntEnum):
     HEARTBEAT = 0  # time.monotonic() of its last sign of life
     PROGRESS = 1  # steps, requests or updates done: what "makes progress" means
     FRAMES = 2  # simulator frames sampled
-    SAMPLES = 3  # policy steps sampled
-    ENV_SEC = 4
-    INFERENCE_SEC = 5
-    WAIT_POLICY_SEC = 6
-    WAIT_LEARNER_SEC = 7
-    WAIT_EXPERIENCE_SEC = 8
-    BATCHING_SEC = 9
-    TRAINING_SEC = 10
-    WAIT_REQUESTS_SEC = 11
-    REQUESTS = 12
-    ENV_FAILURES = 13
-    READY = 14  # 1 once started up
+    ENV_SEC = 3
+    INFERENCE_SEC = 4
+    WAIT_POLICY_SEC = 5
+    WAIT_LEARNER_SEC = 6
+    WAIT_EXPERIENCE_SEC = 7
+    BATCHING_SEC = 8
+    TRAINING_SEC = 9
+    WAIT_REQUESTS_SEC = 10
+    REQUESTS = 11
+    ENV_FAILURES = 12
+    READY = 13  # 1 once started up
 
 
 def board_specs(num_components: int) -> dict[str, ArraySpec]:
@@ -43,17 +42,19 @@ class Slot:
 
     def __init__(self, arena: Arena, index: int) -> None:
         self.row = arena["board"][index]
+        # Adding to a number in it takes half as long as in an array.
+        self._cells = memoryview(self.row).cast("B").cast("d")
         self._stop = arena["stop"]
 
     # hot path
     def beat(self) -> None:
         """Say that this component is alive."""
-        self.row[Field.HEARTBEAT] = time.monotonic()
+        self._cells[Field.HEARTBEAT] = time.monotonic()
 
     # hot path
     def add(self, field: Field, amount: float) -> None:
         """Count up."""
-        self.row[field] += amount
+        self._cells[field] += amount
 
     @property
     def stopping(self) -> bool:

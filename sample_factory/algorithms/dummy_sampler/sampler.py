@@ -128,6 +128,7 @@ class _Watch:
 
     def __init__(self, arena: Arena, doorbells: Sequence[Doorbell], ending: _Ending) -> None:
         self._board = arena["board"]
+        self._samples = arena["policy_samples"][:, 0]
         self._weights = Weights(arena, 0)
         self._doorbells = doorbells
         self._ending = ending
@@ -161,8 +162,7 @@ class _Watch:
 
     def _measure(self) -> None:
         was_counting = self._counter.is_counting
-        frames, samples = (self._board[:, field].tolist() for field in (Field.FRAMES, Field.SAMPLES))
-        self._counter.update(time.monotonic(), frames, samples)
+        self._counter.update(time.monotonic(), self._board[:, Field.FRAMES].tolist(), self._samples.tolist())
         if self._counter.is_counting and not was_counting:
             log.info("All environments have been reset, counting begins")
             self._report_due = Every(_REPORT_SEC)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sample_factory.sampling.assignment import EPISODES, Assignment, rows_of
+from sample_factory.sampling.assignment import EPISODES, Assignment
 
 
 def new_assignment(rows: int = 8, policies: int = 3, agents: int = 1, mixed: bool = True, seed: int = 0) -> Assignment:
@@ -31,6 +31,7 @@ def test_rows_change_hands_only_where_an_episode_begins(data: st.DataObject):
         assert set(changed.tolist()) <= set(np.flatnonzero(resets).tolist())
         found = [(row, policy) for policy, rows in assignment.parts for row in (range(8) if rows is None else rows)]
         assert sorted(found) == list(enumerate(assignment.policies))
+        assert assignment.counts == [(p, np.count_nonzero(assignment.policies == p)) for p, _ in assignment.parts]
 
 
 def test_every_tenth_episode_of_an_environment_is_drawn_anew():
@@ -73,10 +74,3 @@ def test_the_same_seed_gives_the_same_policies():
         assignment = new_assignment(seed=seed)
         runs.append([(assignment.change(everywhere), assignment.policies.tolist())[1] for _ in range(50)])
     assert runs[0] == runs[1] != runs[2]
-
-
-def test_rows_of_a_policy():
-    policies = np.array([1, 0, 1], np.int16)
-    assert rows_of(policies, 1) is not None and rows_of(policies, 1).tolist() == [0, 2]  # type: ignore[union-attr]
-    assert rows_of(np.ones(2, np.int16), 1) is None
-    assert rows_of(policies, 5).tolist() == []  # type: ignore[union-attr]

@@ -137,12 +137,12 @@ def test_with_policy_workers_a_group_waits_for_its_actions():
     worker = start(site)
     table, groups = RequestTable(site.arena), np.arange(1)
     assert not worker.advance() and worker.asked
-    assert table.open_requests(groups, 0) == [(0, 1, 0, 0)]
+    assert [part.tolist() for part in table.open_requests(groups, 0)] == [[0], [1], [0], [0]]
     assert not worker.advance() and site.envs[0, 0].count == 0
     block_view(site.arena, site.schema, 0).actions[0] = 55
-    table.answer(0, 0, 1)
+    table.answer(groups, 0, np.array([1]))
     assert worker.advance() and (site.envs[0, 0].received[0] == 55).all()
-    assert table.open_requests(groups, 0) == [(0, 2, 0, 1)]
+    assert [part.tolist() for part in table.open_requests(groups, 0)] == [[0], [2], [0], [1]]
 
 
 def test_a_successor_starts_from_a_clean_state_even_if_an_old_request_is_served_late():
@@ -152,7 +152,7 @@ def test_a_successor_starts_from_a_clean_state_even_if_an_old_request_is_served_
     successor = start(site)
     assert not successor.advance() and site.envs[0, 0].seeds == []  # somebody may still write into its blocks
     site.arena["running_states"][:] = 9
-    RequestTable(site.arena).answer(0, 0, 1)
+    RequestTable(site.arena).answer(np.arange(1), 0, np.array([1]))
     successor.advance()
     assert (block_view(site.arena, site.schema, 0).states[0] == 0).all()
 
@@ -182,7 +182,7 @@ def test_counters_say_how_much_was_sampled():
     worker = start(site)
     advance(worker, STEPS)
     row = site.arena["board"][0]
-    assert row[Field.SAMPLES] == STEPS * ROWS
+    assert site.arena["policy_samples"].tolist() == [[STEPS * ROWS]]
     assert row[Field.FRAMES] == 4 * (STEPS * ROWS - 2)  # two steps only reset
 
 
