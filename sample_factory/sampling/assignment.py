@@ -33,8 +33,6 @@ class Assignment:
         policies[:] = self._wanted.ravel()
         self.parts: list[tuple[int, np.ndarray | None]]
         """Policies that play in the group, each with its rows; None for all."""
-        self.counts: list[tuple[int, int]]
-        """Policies that play in the group, each with the number of its rows."""
         self._divide()
 
     # hot path
@@ -59,9 +57,8 @@ class Assignment:
         self._wanted[envs] = self._rng.integers(self._num_policies, size=(len(envs), agents))
 
     def _divide(self) -> None:
-        policies, counts = np.unique(self.policies, return_counts=True)
-        self.counts = list(zip(policies.tolist(), counts.tolist(), strict=True))
-        if len(self.counts) == 1:
-            self.parts = [(self.counts[0][0], None)]
+        present = np.unique(self.policies).tolist()
+        if len(present) == 1:
+            self.parts = [(present[0], None)]
         else:
-            self.parts = [(policy, np.flatnonzero(self.policies == policy)) for policy, _ in self.counts]
+            self.parts = [(policy, np.flatnonzero(self.policies == policy)) for policy in present]

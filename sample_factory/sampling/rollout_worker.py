@@ -32,6 +32,7 @@ REWARD_SHAPING = "reward_shaping"
 _REPORT_INTERVAL_SEC = 0.5
 _EPISODES_PER_REPORT = 200
 _PAUSE_STEP_SEC = 0.2
+_ANY = np.True_.tobytes()
 
 
 class ReportSink(Protocol):
@@ -115,7 +116,7 @@ class RolloutWorker:
             SharedValues(setup.arena, REWARD_SHAPING, setup.reward_shaping) if setup.reward_shaping else None
         )
         self._interval = schema.state_interval
-        self._samples = memoryview(setup.arena["policy_samples"][index])
+        self._samples = setup.arena["policy_samples"][index]
         self._episodes: list[tuple[int, float, int, float | None, dict[str, float]]] = []
         self._last_report = 0.0
         self._earlier_failures = slot.row[Field.ENV_FAILURES]  # of predecessors
@@ -220,13 +221,10 @@ class RolloutWorker:
         group.lengths += outcome.frames
         for episode in ended:
             self._end_episode(group, episode)
-        for policy, count in group.assignment.counts:
-            self._samples[policy] += count
-        if np.count_nonzero(outcome.resets):
+        if _ANY in outcome.resets.tobytes():  # with few rows, array operations that look for one take longer
             self._begin_episodes(group, outcome.resets)
         slot = self._slot
         slot.add(Field.ENV_SEC, time.perf_counter() - start)
-        slot.add(Field.FRAMES, np.add.reduce(outcome.frames))
         slot.add(Field.PROGRESS, 1)
         group.step += 1
         if group.step == self._schema.rollout:
@@ -270,18 +268,17 @@ class RolloutWorker:
             raise ValueError(
                 f"environment {self._setup.env_name}: the reward of row {row} is not finite at step {step} of a rollout"
             )
-        self._ledger.hand_over(block.index, self._consumers(block))
+        self._slot.add(Field.FRAMES, float(block.frames.sum()))
+        samples = np.bincount(block.policy_ids.ravel(), minlength=len(self._samples))
+        self._samples += samples
+        self._ledger.hand_over(block.index, self._consumers(samples))
         self.handed_over.append(block.index)
         group.block = None
         self._open_block(group)
 
-    def _consumers(self, block: Block) -> Sequence[int]:
-        """Those whose policy acted somewhere in the block."""
-        consumers = self._setup.consumers
-        if len(consumers) <= 1:
-            return consumers
-        acted = np.unique(block.policy_ids)
-        return [policy for policy in consumers if policy in acted]
+    def _consumers(self, samples: np.ndarray) -> Sequence[int]:
+        """Those whose policy acted somewhere in a block with so many samples of each policy."""
+        return [policy for policy in self._setup.consumers if samples[policy]]
 
     def _end_episode(self, group: _Group, episode: EpisodeInfo) -> None:
         row = episode.row
