@@ -38,7 +38,6 @@ class Config:
     """Frozen dataclass of the environment family, one field per flag."""
 
     def __post_init__(self) -> None:
-        _check_no_pbt(self)
         _check_batch_of_whole_trajectories(self)
         _check_recurrence(self)
         _check_cpc(self)
@@ -47,11 +46,6 @@ class Config:
                 f"--policy_index={self.evaluation.policy_index} must be less than "
                 f"--num_policies={self.sampling.num_policies}"
             )
-
-
-def _check_no_pbt(config: Config) -> None:
-    if config.pbt.with_pbt:
-        raise ValueError("--with_pbt=True: population-based training is not available yet")
 
 
 def _check_batch_of_whole_trajectories(config: Config) -> None:

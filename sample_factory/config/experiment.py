@@ -68,7 +68,7 @@ def create(folder: Path) -> Path:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / ".writable", "")
+        replace_text(folder / ".writable", "")
         (folder / ".writable").unlink()
     except OSError as error:
         raise _not_writable(folder, error) from None
@@ -90,8 +90,8 @@ def save_cfg(folder: Path, config: Any, argv: Sequence[str]) -> dict[str, Any]:
         "git_repo_name": Path(_git("rev-parse", "--show-toplevel").strip()).name or "not a git repository",
         "wandb_unique_id": known_id or f"{config.run.experiment}_{datetime.datetime.now():%Y%m%d_%H%M%S_%f}",
     }
-    _write(folder / _CFG, json.dumps(contents, indent=2))
-    _write(folder / _GIT_DIFF, _git("diff", "HEAD"))
+    replace_text(folder / _CFG, json.dumps(contents, indent=2))
+    replace_text(folder / _GIT_DIFF, _git("diff", "HEAD"))
     return contents
 
 
@@ -115,7 +115,7 @@ def load_cfg(folder: Path) -> dict[str, Any]:
 
 def mark_done(folder: Path, env_steps: int, run: RunConfig) -> None:
     """Write down that the run reached its end, at `env_steps` environment frames."""
-    _write(folder / _DONE, json.dumps({"env_steps": env_steps, **_limits(run)}))
+    replace_text(folder / _DONE, json.dumps({"env_steps": env_steps, **_limits(run)}))
 
 
 def is_done(folder: Path, run: RunConfig) -> bool:
@@ -153,7 +153,7 @@ def _delete(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _write(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
     """Replace a file at once: a reader or a crash sees the old text or the new one."""
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text, encoding="utf-8")

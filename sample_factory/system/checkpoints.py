@@ -34,6 +34,25 @@ class CheckpointError(RuntimeError):
     """A checkpoint could not be written, or none of those present could be read. The message is one line."""
 
 
+def save_state(path: Path, state: State) -> None:
+    """Write one file, all of it or nothing.
+
+    Raises:
+        CheckpointError: it could not be written.
+    """
+    _write_atomically(path, _serialized(state))
+
+
+def load_state(path: Path, map_location: str | torch.device = "cpu") -> State:
+    """Contents of a file.
+
+    Raises:
+        CheckpointError: it cannot be read.
+        FileNotFoundError: there is none.
+    """
+    return _load(path, map_location)
+
+
 class CheckpointStore:
     """The files of one policy. One process saves; any number may load at the same time."""
 

@@ -31,6 +31,10 @@ class EpisodeStats:
             if isinstance(value, (numbers.Real, np.bool_)):
                 self._values.setdefault(name, deque(maxlen=self._window)).append(float(value))
 
+    def clear(self) -> None:
+        """Forget all episodes."""
+        self._values.clear()
+
     def spread(self, name: str) -> Spread | None:
         """Mean, minimum and maximum of one statistic; None before its first episode."""
         values = self._values.get(name)

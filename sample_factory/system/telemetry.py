@@ -25,7 +25,8 @@ from sample_factory.system.wandb_session import WandbSession
 log = logging.getLogger(__name__)
 
 _SUMMARY_WINDOW_SEC = 10.0
-_TRUE_OBJECTIVE = "true_reward"  # its name in the summaries
+TRUE_OBJECTIVE = "true_reward"
+"""Name, in the summaries, of what an environment says that an episode is judged by."""
 
 
 class Telemetry:
@@ -65,7 +66,7 @@ class Telemetry:
         """An episode of this policy ended; `extra` are the environment's own statistics."""
         values: dict[str, object] = {**extra, "reward": reward, "len": length}
         if true_objective is not None:
-            values[_TRUE_OBJECTIVE] = true_objective
+            values[TRUE_OBJECTIVE] = true_objective
         self._policies[policy].episodes.add(values)
 
     def train(self, policy: int, train_step: int, env_steps: int, stats: Mapping[str, float]) -> None:
@@ -92,6 +93,10 @@ class Telemetry:
     def scalar(self, policy: int, tag: str, value: float) -> None:
         """Write one summary under exactly this tag, at the policy's environment step."""
         self._policies[policy].write({tag: value})
+
+    def forget_episodes(self, policy: int) -> None:
+        """Take averages over episodes from now on only."""
+        self._policies[policy].episodes.clear()
 
     def average(self, policy: int, name: str) -> float | None:
         """Mean of an episode statistic: `reward`, `len`, `true_reward` or an environment's; None if there is none."""
@@ -205,7 +210,7 @@ class _PolicyTelemetry:
             assert spread is not None
             tag = name if "/" in name else f"0_aux/avg_{name}"
             result[tag] = spread.mean
-            if name in ("reward", "len", _TRUE_OBJECTIVE):
+            if name in ("reward", "len", TRUE_OBJECTIVE):
                 result |= {f"{tag}_min": spread.min, f"{tag}_max": spread.max}
         return result
 
@@ -217,7 +222,7 @@ class _PolicyTelemetry:
             samples_per_sec=self.samples.rate(_SUMMARY_WINDOW_SEC, now),
             reward=self.episodes.spread("reward"),
             length=self.episodes.spread("len"),
-            true_objective=self.episodes.spread(_TRUE_OBJECTIVE),
+            true_objective=self.episodes.spread(TRUE_OBJECTIVE),
             lag=self._lag(),
             loss=self._latest.get("train/loss"),
         )

@@ -66,6 +66,7 @@ class Batcher:
         """
         self._ledger, self._blocks, self._policy = ledger, blocks, policy
         self._num_rows, self._max_lag = num_rows, max_lag
+        self._first_version = 0  # nothing older is trained on
         self._release_early, self._on_release = release_early, on_release
         self._allocate: Callable[[], Batch] = lambda: _allocate(schema, self._num_rows, device)
         self._batch = self._allocate()
@@ -125,6 +126,11 @@ class Batcher:
         self._give_back(self._used)
         self._filled, self._current = 0, None
 
+    def forget_before(self, version: int) -> None:
+        """Train on nothing, collected or still to come, that was done with weights older than `version`."""
+        self._first_version = version
+        self._filled = 0
+
     def forget(self) -> None:
         """Drop everything collected so far, without giving anything back."""
         self._filled, self._current = 0, None
@@ -153,7 +159,8 @@ class Batcher:
     def _young(self, block: Block, rows: np.ndarray, version: int) -> np.ndarray:
         """Those of `rows` that are not too old to be trained on; counts the others."""
         own = block.policy_ids[:, rows] == self._policy
-        old = (own & (version - block.versions[:, rows] >= self._max_lag)).any(axis=0)
+        first = max(self._first_version, version - self._max_lag + 1)
+        old = (own & (block.versions[:, rows] < first)).any(axis=0)
         self.discarded_rows += int(old.sum())
         young: np.ndarray = rows[~old]
         return young

@@ -320,6 +320,11 @@ class Learner:
             self.learning_rate = state["learning_rate"]
         self._tune_optimizer()  # options given on the command line win over the saved ones
 
+    def adopt(self, state: dict[str, Any]) -> None:
+        """Go on with what another policy has learnt, own counters and chance kept; counts as an update of its own."""
+        own = {"train_step": self.train_step + 1, "generator": self._generator.get_state()}
+        self.load_state_dict(state | own)
+
     def _tune_optimizer(self) -> None:
         for group in self._optimizer.param_groups:
             group |= {"lr": self.learning_rate, "eps": self._options.adam_eps}

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from sample_factory.algorithms.appo.batch import Batch, Batcher
+from sample_factory.algorithms.appo.exchange import Exchanges
 from sample_factory.algorithms.appo.learner import Learner
 from sample_factory.algorithms.appo.model_spec import ModelSpec
 from sample_factory.algorithms.appo.mutation import HYPER_PARAMETERS
@@ -29,13 +30,14 @@ from sample_factory.sampling.shared_values import SharedValues
 from sample_factory.sampling.weights import Weights
 from sample_factory.system.arena import Arena
 from sample_factory.system.board import Field, Slot
-from sample_factory.system.checkpoints import CheckpointError, CheckpointStore
+from sample_factory.system.checkpoints import CheckpointError, CheckpointStore, load_state, save_state
 from sample_factory.system.doorbell import Bell, Doorbell
 from sample_factory.system.every import Every
 
 log = logging.getLogger(__name__)
 
 _STATISTICS_SEC = 5.0
+_RETRY_SEC = 5.0
 _TRAIN_STEP, _ENV_STEPS, _SAMPLES = 0, 1, 2
 
 
@@ -118,6 +120,8 @@ class LearnerWorker:
         self._hyper_parameters = SharedValues(arena, HYPER_PARAMETERS, [(name,) for name in setup.tuned])
         self._tuned_version = 0
         self._tuned: LearningConfig | None = None  # from the first batch of its size on
+        self._exchanges, self._exchanged = Exchanges(arena), 0
+        self._next_exchange = 0.0  # not before, after a failure
         self._has_reported = False
         self.checkpointed = False
         """Whether the last `advance` saved because of the number of updates."""
@@ -143,6 +147,7 @@ class LearnerWorker:
     def advance(self) -> bool:
         """Collect what there is and train if an iteration is complete; says whether an update started or ended."""
         self.checkpointed = False
+        self._exchange()
         if self.done:
             self._complete_background()
             self._batcher.discard()
@@ -169,6 +174,39 @@ class LearnerWorker:
         self._update.add_done_callback(lambda _: self._on_trained())
         self._batcher.release()
         return True
+
+    def _exchange(self) -> None:
+        """Write down the weights for those who are to go on with them, and take those of another policy."""
+        policy, exchanges = self._setup.policy, self._exchanges
+        askers, number = exchanges.to_write(policy), exchanges.to_take(policy)
+        if (not askers and number is None) or time.monotonic() < self._next_exchange:
+            return
+        self._complete_background()
+        try:
+            for asker, its_number in askers:
+                save_state(self._exchange_file(asker), self._learner.state_dict())
+                exchanges.wrote(asker, its_number)
+            if number is not None:
+                self._adopt(number)
+        except (CheckpointError, FileNotFoundError) as error:
+            self._next_exchange = time.monotonic() + _RETRY_SEC
+            self._reports.send("problem", text=str(error))
+
+    def _adopt(self, number: int) -> None:
+        """Go on with what another policy has learnt: published first, so that a successor goes on with it too."""
+        policy = self._setup.policy
+        file = self._exchange_file(policy)
+        self._learner.adopt(load_state(file, self._setup.device))
+        version = self._learner.train_step
+        self._batcher.forget_before(version)
+        self._publish()
+        self._exchanged = number
+        self.save()
+        self._exchanges.took(policy, number, version)
+        file.unlink(missing_ok=True)
+
+    def _exchange_file(self, policy: int) -> Path:
+        return self._setup.directory.parent / f"exchange_p{policy}.pth"
 
     def _read_hyper_parameters(self) -> None:
         """Collect batches of the size that the main process has written, to train with its numbers."""
@@ -260,6 +298,11 @@ class LearnerWorker:
         elif found is not None:
             self._progress[_ENV_STEPS] = found[0]["env_steps"]
             self._progress[_SAMPLES] = found[0]["samples"]
+        policy, number = self._setup.policy, found[0].get("exchange", 0) if found is not None else 0
+        if number > self._exchanges.last_taken(policy):
+            self._exchanges.took(policy, number, self._learner.train_step)
+        self._exchanged = self._exchanges.last_taken(policy)
+        self._batcher.forget_before(self._exchanges.first_version(policy))
 
     def _save_if_due(self, previous_step: int) -> None:
         options = self._setup.checkpoint
@@ -295,7 +338,11 @@ class LearnerWorker:
             self._reports.send("problem", text=str(error))
 
     def _state(self) -> dict[str, Any]:
-        return self._learner.state_dict() | {"env_steps": self.env_steps, "samples": int(self._progress[_SAMPLES])}
+        return self._learner.state_dict() | {
+            "env_steps": self.env_steps,
+            "samples": int(self._progress[_SAMPLES]),
+            "exchange": self._exchanged,
+        }
 
 
 class _Update(NamedTuple):

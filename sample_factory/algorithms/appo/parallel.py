@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sample_factory.algorithms.appo.components import components
 from sample_factory.algorithms.appo.monitor import Monitor
+from sample_factory.algorithms.appo.population import Population
 from sample_factory.algorithms.appo.wiring import Wiring
 from sample_factory.algorithms.status import Status
 from sample_factory.algorithms.supervision import run_supervised
@@ -27,6 +28,7 @@ def run_parallel(
     preload: Sequence[str],
     ending: Callable[[Monitor], Status | None],
     cancelled: Callable[[], bool],
+    population: Population | None = None,
 ) -> Status:
     """Run until `ending` has a status, or a component has used up its restarts."""
     sampling = wiring.config.sampling
@@ -46,11 +48,15 @@ def run_parallel(
 
     def tick(pids: Mapping[str, int]) -> Status | None:
         monitor.tick(time.monotonic(), pids)
+        if population is not None and wiring.arena["board"][slots["learner"], Field.READY].all():
+            population.tick()
         return ending(monitor)
 
     def close() -> None:
         cleanup()
         monitor.tick(time.monotonic())
+        if population is not None:
+            population.close()
         telemetry.close(time.monotonic())
         _sum_up(wiring, supervisor)
 

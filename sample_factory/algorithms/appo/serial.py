@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
 
 from sample_factory.algorithms.appo.components import learner_arguments
 from sample_factory.algorithms.appo.monitor import Monitor
+from sample_factory.algorithms.appo.population import Population
 from sample_factory.algorithms.appo.wiring import Wiring
 from sample_factory.algorithms.status import Status
 from sample_factory.sampling.policy_worker import PolicyWorker
@@ -73,7 +75,12 @@ class _Sampler:
             worker.close()
 
 
-def run_serial(wiring: Wiring, telemetry: Telemetry, ending: Callable[[Monitor], Status | None]) -> Status:
+def run_serial(
+    wiring: Wiring,
+    telemetry: Telemetry,
+    ending: Callable[[Monitor], Status | None],
+    population: Population | None = None,
+) -> Status:
     """Run until `ending` has a status.
 
     A checkpoint made because of `--save_every_updates` is a barrier: all episodes start over from seeds that depend
@@ -98,9 +105,8 @@ def run_serial(wiring: Wiring, telemetry: Telemetry, ending: Callable[[Monitor],
     ]
     wiring.arena["board"][:, Field.READY] = 1
     sampler = _Sampler(wiring, _seed(wiring.seed, learners), reports)
-    status: Status | None = None
     try:
-        while status is None:
+        for turn in count(1):
             sampler.advance()
             for learner in learners:
                 learner.advance()
@@ -110,19 +116,25 @@ def run_serial(wiring: Wiring, telemetry: Telemetry, ending: Callable[[Monitor],
                 sampler = _Sampler(wiring, _seed(wiring.seed, learners), reports)
             now = time.monotonic()
             for worker in sampler.workers:
-                worker.report(now)
+                worker.report(float(turn))  # at every turn, whatever the time: a population decides by it
             for report in reports.take():
                 monitor.take(report)
             monitor.tick(now)
+            if population is not None:
+                population.tick()
             status = ending(monitor)
+            if status is not None:
+                return status
+        raise AssertionError("counting never ends")
     finally:
         sampler.close()
         for learner in learners:
             learner.finish()
         for report in reports.take():
             monitor.take(report)
+        if population is not None:
+            population.close()
         telemetry.close(time.monotonic())
-    return status
 
 
 def _seed(seed: int, learners: Sequence[Any]) -> int:

@@ -14,6 +14,7 @@ from sample_factory.algorithms.appo.describe import RunFacts, describe_env, desc
 from sample_factory.algorithms.appo.monitor import Monitor
 from sample_factory.algorithms.appo.parallel import run_parallel
 from sample_factory.algorithms.appo.plan import Plan, acts_inline, make_plan, uses_bfloat16
+from sample_factory.algorithms.appo.population import make_population
 from sample_factory.algorithms.appo.serial import run_serial
 from sample_factory.algorithms.appo.tuning import choose_workers
 from sample_factory.algorithms.appo.wiring import ENV_STEPS, Wiring, checkpoint_folder, wire
@@ -80,11 +81,11 @@ def train(config: Config, argv: Sequence[str]) -> Status:
 
 
 def _run(wiring: Wiring, telemetry: Telemetry, ending: _Ending) -> Status:
-    config = wiring.config
+    config, population = wiring.config, make_population(wiring, telemetry)
     if config.run.serial_mode:
-        status = run_serial(wiring, telemetry, ending.status)
+        status = run_serial(wiring, telemetry, ending.status, population)
     else:
-        status = run_parallel(wiring, telemetry, _preload(config), ending.status, ending.is_interrupted)
+        status = run_parallel(wiring, telemetry, _preload(config), ending.status, ending.is_interrupted, population)
     if status == Status.SUCCESS:
         frames = int(wiring.arena["learner/progress"][:, ENV_STEPS].sum())
         mark_done(wiring.folder, frames, config.run)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sample_factory.algorithms.appo.describe import RunFacts
+from sample_factory.algorithms.appo.exchange import exchange_specs
 from sample_factory.algorithms.appo.mutation import HYPER_PARAMETERS, tuned_values
 from sample_factory.algorithms.appo.plan import Plan
 from sample_factory.config.config import Config
@@ -151,6 +152,7 @@ def wire(
     specs |= shared_values_specs(HYPER_PARAMETERS, num_policies, len(tuned))
     shaping = flatten(facts.reward_shaping or {})
     specs |= shared_values_specs(REWARD_SHAPING, num_policies, len(shaping))
+    specs |= exchange_specs(num_policies)
     specs |= board_specs(num_components)
     arena = Arena.create(specs)
     arena["reward_shaping/values"][:] = list(shaping.values())

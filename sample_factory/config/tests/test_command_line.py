@@ -74,10 +74,10 @@ def test_the_documented_runner_experiment_parses():
     assert config.family == DoomLikeOptions(wide_aspect_ratio=False)
 
 
-def test_the_documented_population_run_parses_up_to_what_is_not_available():
-    assert "population-based training is not available yet" in _error(LAB_RUN, family_options=LabLikeOptions)
-    single = LAB_RUN.replace("--num_policies=4", "").replace("--with_pbt=True", "")
-    config = _parse(single, family_options=LabLikeOptions)
+def test_the_documented_population_run_parses():
+    config = _parse(LAB_RUN, family_options=LabLikeOptions)
+    assert config.pbt.with_pbt and config.sampling.num_policies == 4
+    assert config.pbt.pbt_target_objective == "dmlab_target_objective"
     assert config.learning.max_grad_norm == 0.0
     assert config.family.dmlab_level_cache_path == "/home/user/dmlab_cache"
     assert config.family.dmlab_one_task_per_worker is True

@@ -36,7 +36,6 @@ CONTRADICTIONS = [
     ),
     ({"use_cpc": True, "cpc_forward_subsample": 9}, ["--cpc_forward_subsample=9", "--cpc_forward_steps=8"]),
     ({"policy_index": 1}, ["--policy_index=1", "--num_policies=1"]),
-    ({"with_pbt": True}, ["not available yet", "--with_pbt=True"]),
 ]
 
 

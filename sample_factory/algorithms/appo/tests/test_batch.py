@@ -288,3 +288,17 @@ def test_there_is_always_a_block_to_fill_or_a_batch_to_learn_from(num_rows, rele
                 bench.deliver(index, version - random.randint(0, 3), valid=[rows] * STEPS, policy_ids=[policy] * STEPS)
             bench.ledger.check(1)
         bench.batcher.release()
+
+
+def test_nothing_older_than_the_first_version_is_trained_on():
+    bench = Bench(num_rows=6)
+    bench.deliver(0, version=5)
+    assert bench.batcher.collect(5) is None  # three rows are waiting in the batch
+    bench.deliver(1, version=6)
+    bench.deliver(2, version=np.array([[5, 6, 6]] + [[6, 6, 6]] * 3))
+    bench.batcher.forget_before(6)
+    assert bench.batcher.collect(6) is None
+    bench.deliver(3, version=7)
+    assert rows_of(bench.batcher.collect(6)) == [100, 110, 120, 210, 220, 300]
+    assert bench.batcher.discarded_rows == 1
+    assert bench.batcher.frames == 4 * 4 * STEPS * ROWS  # what was thrown away was sampled all the same
