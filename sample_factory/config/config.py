@@ -10,7 +10,7 @@ from sample_factory.config.environment import EnvConfig
 from sample_factory.config.evaluation import EvaluationConfig
 from sample_factory.config.learning import LearningConfig
 from sample_factory.config.model import ModelConfig
-from sample_factory.config.population import PbtConfig
+from sample_factory.config.population import PbtConfig, SelfPlayConfig
 from sample_factory.config.run import RunConfig
 from sample_factory.config.sampling import SamplingConfig
 from sample_factory.config.telemetry import TelemetryConfig
@@ -33,6 +33,7 @@ class Config:
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
     pbt: PbtConfig = field(default_factory=PbtConfig)
+    self_play: SelfPlayConfig = field(default_factory=SelfPlayConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     family: Any = field(default_factory=NoFamilyOptions)
     """Frozen dataclass of the environment family, one field per flag."""

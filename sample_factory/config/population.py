@@ -1,10 +1,27 @@
-"""Options of population-based training. Know nothing about how hyper-parameters reach the learners."""
+"""Options of population-based training and self-play. Know nothing about how hyper-parameters reach the learners."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from sample_factory.config.checks import check_at_least, check_fraction, check_positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfPlayConfig:
+    """Past versions of the policies as opponents, in environments with several agents."""
+
+    self_play_pool_size: int = 0
+    """Past versions of each policy that play as well, without learning; 0 for none. Beyond it the oldest goes."""
+    self_play_save_every: int = 1_000_000
+    """Environment frames of a policy between two of its versions that are kept."""
+    self_play_past_share: float = 0.5
+    """Share of all matches in which one agent meets past versions only, those more often that it loses against."""
+
+    def __post_init__(self) -> None:
+        check_at_least(self, 0, "self_play_pool_size")
+        check_positive(self, "self_play_save_every")
+        check_fraction(self, "self_play_past_share")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,19 @@ class BlockSchema:
     recorded: Mapping[str, ArraySpec]
     """What the policy records per step besides the action: name -> shape per row and dtype."""
     num_policies: int = 1
+    """Policies that learn."""
+    past_versions: int = 0
+    """Past versions of each policy that play as well, and do not learn."""
+
+    @property
+    def num_players(self) -> int:
+        """Policies, and behind them their past versions: those of policy 0, then those of policy 1, ..."""
+        return self.num_policies * (1 + self.past_versions)
+
+    def past_players(self, policy: int) -> range:
+        """The numbers of a policy's past versions."""
+        first = self.num_policies + policy * self.past_versions
+        return range(first, first + self.past_versions)
 
     @property
     def num_groups(self) -> int:
@@ -84,8 +97,9 @@ class BlockSchema:
         specs["frames"] = per_step((), np.int32)
         specs["policy_ids"] = per_step((), np.int16)
         specs["versions"] = per_step((), np.int32)
-        specs["row_policies"] = ArraySpec((self.num_groups, rows), np.int16)
-        specs["policy_samples"] = ArraySpec((self.num_workers, self.num_policies), np.int64)
+        specs["row_players"] = ArraySpec((self.num_groups, rows), np.int16)
+        specs["policy_samples"] = ArraySpec((self.num_workers, self.num_players), np.int64)
+        specs["matchmaking"] = ArraySpec((self.num_policies, self.num_players), np.float64)
         specs["running_states"] = ArraySpec((self.num_groups, rows, self.state_size), np.float32)
         return specs
 
@@ -113,7 +127,7 @@ class Block:
     valid: np.ndarray  # [T, rows] bool
     resets: np.ndarray  # [T, rows] bool
     frames: np.ndarray  # [T, rows] int32
-    policy_ids: np.ndarray  # [T, rows] int16, which policy acted
+    policy_ids: np.ndarray  # [T, rows] int16, which player acted
     versions: np.ndarray  # [T, rows] int32, version of its weights
 
     @cached_property

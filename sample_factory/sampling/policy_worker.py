@@ -21,7 +21,7 @@ _NOBODY: Set[int] = frozenset()
 
 
 class PolicyWorker:
-    """Serves every open request of its groups in one batch."""
+    """Serves every open request of its groups to a policy and its past versions, each in one batch."""
 
     def __init__(
         self,
@@ -34,38 +34,46 @@ class PolicyWorker:
         seed: int,
     ) -> None:
         self._groups = groups
-        self._policy = policy
         self._schema = schema
         self._requests = RequestTable(arena)
-        self._row_policies = arena["row_policies"]
-        self._inference = Inference(arena, schema, policy, description, seed)
+        self._row_players = arena["row_players"]
+        self._inference = {
+            player: Inference(arena, schema, player, description, seed + offset)
+            for offset, player in enumerate((policy, *schema.past_players(policy)))
+        }
         self._slot = slot
 
     # hot path
     def advance(self) -> Set[int]:
         """Serve what is open; returns the rollout workers whose groups have their actions."""
-        if not self._inference.has_weights:
-            return _NOBODY
-        found = self._requests.open_requests(self._groups, self._policy)
+        served: Set[int] = _NOBODY
+        for player, inference in self._inference.items():
+            if inference.has_weights:
+                served |= self._serve(player, inference)
+        return served
+
+    # hot path
+    def _serve(self, player: int, inference: Inference) -> Set[int]:
+        found = self._requests.open_requests(self._groups, player)
         if not len(found.groups):
             return _NOBODY
         start = time.perf_counter()
-        self._inference.refresh()
-        places = self._places(found)
+        inference.refresh()
+        places = self._places(found, player)
         # The successor of a worker that was killed may have given its rows to others.
         if places.rows is None or len(places.rows):
-            self._inference.act(places)
-        self._requests.answer(found.groups, self._policy, found.numbers)
+            inference.act(places)
+        self._requests.answer(found.groups, player, found.numbers)
         self._slot.add(Field.INFERENCE_SEC, time.perf_counter() - start)
         self._slot.add(Field.REQUESTS, len(found.groups))
         self._slot.add(Field.PROGRESS, 1)
         return set((found.groups // self._schema.groups_per_worker).tolist())
 
     # hot path
-    def _places(self, found: OpenRequests) -> Places:
-        if self._schema.num_policies == 1:
+    def _places(self, found: OpenRequests, player: int) -> Places:
+        if self._schema.num_players == 1:
             return Places(found.groups, found.blocks, found.steps)
-        which, rows = np.nonzero(self._row_policies[found.groups] == self._policy)
+        which, rows = np.nonzero(self._row_players[found.groups] == player)
         return Places(found.groups[which], found.blocks[which], found.steps[which], rows)
 
 

@@ -54,12 +54,14 @@ class RolloutSetup:
     env_name: str
     consumers: tuple[int, ...]
     """Policies whose learners take the blocks; empty when nobody learns."""
-    inline: Mapping[int, PolicyDescription]
-    """Policies that act inside the rollout worker; empty with policy workers."""
+    inline: PolicyDescription | None
+    """What acts inside the rollout worker; None with policy workers."""
     seed: int
     agents_per_env: int = 1
     mixes_policies: bool = True
     """Agents of one environment may be played by different policies."""
+    past_share: float = 0.0
+    """Of matches against past versions."""
     max_frames: float = math.inf
     """A worker begins no block once it has sampled this many frames."""
     warm_up_steps: int = 0
@@ -92,6 +94,9 @@ class _Group:
         self.step = 0
         self.returns = np.zeros(env.num_rows, np.float64)
         self.lengths = np.zeros(env.num_rows, np.int64)
+        # Of agents whose episode has ended while others of their environment play on; NaN for those who play.
+        self.scores = np.full(env.num_rows, np.nan)
+        self.scorers = np.zeros(env.num_rows, np.int64)
         # What each row is paid by; version 0 of every policy is what the environment was made with.
         self.shaping_policies = np.zeros(env.num_rows, np.int64)
         self.shaping_versions = np.zeros(env.num_rows, np.int64)
@@ -108,16 +113,17 @@ class RolloutWorker:
         self._reports = reports
         self._ledger = Ledger(setup.arena)
         self._requests = RequestTable(setup.arena)
-        self._inference = {
-            policy: Inference(setup.arena, schema, policy, description, _seed(setup.seed, 2, index, policy))
-            for policy, description in setup.inline.items()
-        }
+        self._inference: dict[int, Inference] = {}
+        if setup.inline is not None:
+            for policy in range(schema.num_policies):
+                self._add_inference(policy, setup.inline)
         self._shaping = (
             SharedValues(setup.arena, REWARD_SHAPING, setup.reward_shaping) if setup.reward_shaping else None
         )
         self._interval = schema.state_interval
         self._samples = setup.arena["policy_samples"][index]
         self._episodes: list[tuple[int, float, int, float | None, dict[str, float]]] = []
+        self._matches: list[tuple[list[int], list[float]]] = []
         self._last_report = 0.0
         self._earlier_failures = slot.row[Field.ENV_FAILURES]  # of predecessors
         self.handed_over: list[int] = []
@@ -134,14 +140,21 @@ class RolloutWorker:
             f"{setup.env_name}: a group has {env.num_rows} rows instead of {schema.rows}"
         )
         assignment = Assignment(
-            setup.arena["row_policies"][group_index],
-            self._schema.num_policies,
+            setup.arena["row_players"][group_index],
+            setup.arena["matchmaking"],
             setup.agents_per_env,
             setup.mixes_policies,
+            setup.past_share,
             _seed(setup.seed, 4, group_index),
         )
         blocks = [block_view(setup.arena, schema, block) for block in schema.blocks_of_group(group_index)]
         return _Group(group_index, env, assignment, blocks, setup.arena["running_states"][group_index])
+
+    def _add_inference(self, player: int, description: PolicyDescription) -> Inference:
+        setup = self._setup
+        seed = _seed(setup.seed, 2, self._index, player)
+        self._inference[player] = inference = Inference(setup.arena, self._schema, player, description, seed)
+        return inference
 
     @property
     def waits_for_block(self) -> bool:
@@ -187,7 +200,9 @@ class RolloutWorker:
 
     def _shape_rewards(self, group: _Group, shaping: SharedValues, rows: np.ndarray) -> None:
         """Bring rows up to date: all where a rollout begins, and those that another policy plays from here on."""
-        policies = group.assignment.policies[rows]
+        # Past versions are paid nothing that anybody learns from.
+        rows = rows[group.assignment.players[rows] < self._schema.num_policies]
+        policies = group.assignment.players[rows]
         for policy in np.unique(policies).tolist():
             mine = rows[policies == policy]
             version = shaping.version(policy)
@@ -246,13 +261,22 @@ class RolloutWorker:
             block.states[step // self._interval] = group.running_state
         if self._inference:
             start = time.perf_counter()
-            for policy, rows in group.assignment.parts:
-                self._inference[policy].act(Places(group.index, block.index, step, rows))
+            for player, rows in group.assignment.parts:
+                self._inference_of(player).act(Places(group.index, block.index, step, rows))
             self._slot.add(Field.INFERENCE_SEC, time.perf_counter() - start)
         else:
-            for policy, _ in group.assignment.parts:
-                self._requests.ask(group.index, policy, block.index, step)
+            for player, _ in group.assignment.parts:
+                self._requests.ask(group.index, player, block.index, step)
             self.asked = True
+
+    # hot path
+    def _inference_of(self, player: int) -> Inference:
+        inference = self._inference.get(player)
+        if inference is None:  # a past version that plays here for the first time
+            assert self._setup.inline is not None
+            inference = self._add_inference(player, self._setup.inline)
+            inference.refresh()
+        return inference
 
     def _hand_over(self, group: _Group, block: Block) -> None:
         block.states[-1] = group.running_state
@@ -281,18 +305,27 @@ class RolloutWorker:
         return [policy for policy in self._setup.consumers if samples[policy]]
 
     def _end_episode(self, group: _Group, episode: EpisodeInfo) -> None:
-        row = episode.row
-        self._episodes.append(
-            (
-                int(group.assignment.policies[row]),
-                float(group.returns[row] + episode.lost_reward),
-                int(group.lengths[row]),
-                episode.true_objective,
-                episode.extra,
-            )
-        )
+        row, objective = episode.row, episode.true_objective
+        player, reward = int(group.assignment.players[row]), float(group.returns[row] + episode.lost_reward)
+        if player < self._schema.num_policies:
+            self._episodes.append((player, reward, int(group.lengths[row]), objective, episode.extra))
+        if self._schema.num_players > 1 and self._setup.agents_per_env > 1:
+            self._end_match(group, row, player, reward if objective is None else objective)
         group.returns[row] = 0.0
         group.lengths[row] = 0
+
+    def _end_match(self, group: _Group, row: int, player: int, score: float) -> None:
+        """A match has ended when the episodes of all its agents have."""
+        agents = self._setup.agents_per_env
+        match = slice(row // agents * agents, row // agents * agents + agents)
+        group.scores[row], group.scorers[row] = score, player
+        scores = group.scores[match]
+        if np.isnan(scores).any():
+            return
+        players = group.scorers[match].tolist()
+        if len(set(players)) > 1:
+            self._matches.append((players, scores.tolist()))
+        scores[:] = np.nan
 
     def report(self, now: float) -> None:
         """Send finished episodes and new environment failures, at most every half second."""
@@ -313,6 +346,9 @@ class RolloutWorker:
         while self._episodes:
             batch, self._episodes = self._episodes[:_EPISODES_PER_REPORT], self._episodes[_EPISODES_PER_REPORT:]
             self._reports.send("episodes", episodes=batch)
+        while self._matches:
+            played, self._matches = self._matches[:_EPISODES_PER_REPORT], self._matches[_EPISODES_PER_REPORT:]
+            self._reports.send("matches", matches=played)
 
 
 def run_rollout_worker(

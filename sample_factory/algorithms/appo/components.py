@@ -79,6 +79,7 @@ def learner_arguments(wiring: Wiring, policy: int) -> dict[str, Any]:
         "background": config.learning.train_in_background_thread and not plan.alternate,
         "num_slices": plan.learner_threads,
         "seed": wiring.seed + policy,
+        "keep_version_every": config.self_play.self_play_save_every,
         "target_frames": config.run.train_for_env_steps,
     }
 

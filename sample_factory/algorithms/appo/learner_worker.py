@@ -19,6 +19,7 @@ from sample_factory.algorithms.appo.exchange import Exchanges
 from sample_factory.algorithms.appo.learner import Learner
 from sample_factory.algorithms.appo.model_spec import ModelSpec
 from sample_factory.algorithms.appo.mutation import HYPER_PARAMETERS
+from sample_factory.algorithms.appo.past_versions import PastVersions
 from sample_factory.algorithms.appo.plan import iteration_rows
 from sample_factory.config.checkpoint import CheckpointConfig
 from sample_factory.config.learning import LearningConfig
@@ -63,6 +64,8 @@ class LearnerSetup:
     num_slices: int
     """Threads that compute a minibatch side by side."""
     seed: int
+    keep_version_every: int
+    """Frames between two past versions, if past versions play at all."""
     target_frames: int
     """Frames after which it trains no more."""
 
@@ -122,11 +125,16 @@ class LearnerWorker:
         self._tuned: LearningConfig | None = None  # from the first batch of its size on
         self._exchanges, self._exchanged = Exchanges(arena), 0
         self._next_exchange = 0.0  # not before, after a failure
+        self._past_versions = (
+            PastVersions(arena, schema, setup.policy, setup.directory) if schema.past_versions else None
+        )
         self._has_reported = False
         self.checkpointed = False
         """Whether the last `advance` saved because of the number of updates."""
         self._restore()
         self._publish()
+        if self._past_versions is not None:
+            self._past_versions.restore(setup.model.build)
 
     @property
     def train_step(self) -> int:
@@ -242,6 +250,7 @@ class LearnerWorker:
 
     def _complete(self, update: _Update) -> None:
         """What follows an update: publish, count, report, save."""
+        due = self.env_steps // self._setup.keep_version_every
         self._progress[_ENV_STEPS] += update.frames
         self._progress[_SAMPLES] += update.samples
         self._publish()
@@ -249,7 +258,15 @@ class LearnerWorker:
         self._slot.add(Field.PROGRESS, 1)
         if update.statistics:
             self._report(update.statistics | {"discarded_rollouts": float(self._batcher.discarded_rows)})
+        if self._past_versions is not None and self.env_steps // self._setup.keep_version_every > due:
+            self._keep_version(self._past_versions)
         self._save_if_due(update.version)
+
+    def _keep_version(self, past_versions: PastVersions) -> None:
+        try:
+            past_versions.keep(self._learner.model, self.train_step, self.env_steps)
+        except CheckpointError as error:
+            self._reports.send("problem", text=str(error))
 
     def _complete_background(self) -> bool:
         if self._update is None:

@@ -80,7 +80,8 @@ class Monitor:
     def tick(self, now: float, pids: Mapping[str, int] | None = None) -> None:
         """Measure and show; call it often."""
         if self._board[self._slots[LEARNER], Field.READY].all():  # before that, resumed frames would look sampled
-            self._telemetry.sampled(self.frames, self._policy_samples.sum(axis=0).tolist(), now)
+            by_policy = self._policy_samples.sum(axis=0)[: len(self._progress)]  # past versions behind them
+            self._telemetry.sampled(self.frames, by_policy.tolist(), now)
         for policy in range(len(self._objective)):
             value = self._telemetry.average(policy, self._metric)
             self._objective[policy] = np.nan if value is None else value

@@ -8,14 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from sample_factory.algorithms.appo.components import components
+from sample_factory.algorithms.appo.director import Director
 from sample_factory.algorithms.appo.monitor import Monitor
-from sample_factory.algorithms.appo.population import Population
 from sample_factory.algorithms.appo.wiring import Wiring
 from sample_factory.algorithms.status import Status
 from sample_factory.algorithms.supervision import run_supervised
 from sample_factory.envs.registry import resolve
 from sample_factory.sampling.ledger import BlockState, Ledger
 from sample_factory.system.board import Field
+from sample_factory.system.reports import Report
 from sample_factory.system.supervisor import Supervisor
 from sample_factory.system.telemetry import Telemetry
 
@@ -28,7 +29,7 @@ def run_parallel(
     preload: Sequence[str],
     ending: Callable[[Monitor], Status | None],
     cancelled: Callable[[], bool],
-    population: Population | None = None,
+    directors: Sequence[Director] = (),
 ) -> Status:
     """Run until `ending` has a status, or a component has used up its restarts."""
     sampling = wiring.config.sampling
@@ -48,19 +49,25 @@ def run_parallel(
 
     def tick(pids: Mapping[str, int]) -> Status | None:
         monitor.tick(time.monotonic(), pids)
-        if population is not None and wiring.arena["board"][slots["learner"], Field.READY].all():
-            population.tick()
+        if wiring.arena["board"][slots["learner"], Field.READY].all():
+            for director in directors:
+                director.tick()
         return ending(monitor)
 
     def close() -> None:
         cleanup()
         monitor.tick(time.monotonic())
-        if population is not None:
-            population.close()
+        for director in directors:
+            director.close()
         telemetry.close(time.monotonic())
         _sum_up(wiring, supervisor)
 
-    return run_supervised(supervisor, monitor.take, tick, close)
+    def take(report: Report) -> None:
+        monitor.take(report)
+        for director in directors:
+            director.take(report)
+
+    return run_supervised(supervisor, take, tick, close)
 
 
 def _nothing() -> None:

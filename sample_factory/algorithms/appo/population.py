@@ -28,6 +28,7 @@ from sample_factory.config.population import PbtConfig
 from sample_factory.envs.reward_shaping import RewardShaping, flatten
 from sample_factory.sampling.shared_values import SharedValues
 from sample_factory.system.every import Every
+from sample_factory.system.reports import Report
 from sample_factory.system.telemetry import TRUE_OBJECTIVE, Telemetry
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,9 @@ class Population:
             if policy not in self._last:
                 self._begin(policy)
         self._has_begun = False
+
+    def take(self, report: Report) -> None:
+        """Nothing: what it goes by are averages, which telemetry makes."""
 
     def tick(self) -> None:
         """Do what is due; call it often, once every learner is ready."""

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from sample_factory.algorithms.appo.components import learner_arguments
+from sample_factory.algorithms.appo.director import Director
 from sample_factory.algorithms.appo.monitor import Monitor
-from sample_factory.algorithms.appo.population import Population
 from sample_factory.algorithms.appo.wiring import Wiring
 from sample_factory.algorithms.status import Status
 from sample_factory.sampling.policy_worker import PolicyWorker
@@ -79,7 +79,7 @@ def run_serial(
     wiring: Wiring,
     telemetry: Telemetry,
     ending: Callable[[Monitor], Status | None],
-    population: Population | None = None,
+    directors: Sequence[Director] = (),
 ) -> Status:
     """Run until `ending` has a status.
 
@@ -119,9 +119,11 @@ def run_serial(
                 worker.report(float(turn))  # at every turn, whatever the time: a population decides by it
             for report in reports.take():
                 monitor.take(report)
+                for director in directors:
+                    director.take(report)
             monitor.tick(now)
-            if population is not None:
-                population.tick()
+            for director in directors:
+                director.tick()
             status = ending(monitor)
             if status is not None:
                 return status
@@ -132,8 +134,8 @@ def run_serial(
             learner.finish()
         for report in reports.take():
             monitor.take(report)
-        if population is not None:
-            population.close()
+        for director in directors:
+            director.close()
         telemetry.close(time.monotonic())
 
 

@@ -15,6 +15,7 @@ from sample_factory.algorithms.appo.monitor import Monitor
 from sample_factory.algorithms.appo.parallel import run_parallel
 from sample_factory.algorithms.appo.plan import Plan, acts_inline, make_plan, uses_bfloat16
 from sample_factory.algorithms.appo.population import make_population
+from sample_factory.algorithms.appo.self_play import make_self_play
 from sample_factory.algorithms.appo.serial import run_serial
 from sample_factory.algorithms.appo.tuning import choose_workers
 from sample_factory.algorithms.appo.wiring import ENV_STEPS, Wiring, checkpoint_folder, wire
@@ -81,11 +82,13 @@ def train(config: Config, argv: Sequence[str]) -> Status:
 
 
 def _run(wiring: Wiring, telemetry: Telemetry, ending: _Ending) -> Status:
-    config, population = wiring.config, make_population(wiring, telemetry)
+    config = wiring.config
+    found = make_population(wiring, telemetry), make_self_play(wiring, telemetry)
+    directors = [director for director in found if director is not None]
     if config.run.serial_mode:
-        status = run_serial(wiring, telemetry, ending.status, population)
+        status = run_serial(wiring, telemetry, ending.status, directors)
     else:
-        status = run_parallel(wiring, telemetry, _preload(config), ending.status, ending.is_interrupted, population)
+        status = run_parallel(wiring, telemetry, _preload(config), ending.status, ending.is_interrupted, directors)
     if status == Status.SUCCESS:
         frames = int(wiring.arena["learner/progress"][:, ENV_STEPS].sum())
         mark_done(wiring.folder, frames, config.run)
@@ -122,6 +125,11 @@ def look(
     restore(registrations)
     sampling, learning = config.sampling, config.learning
     facts = describe_env(config)
+    if config.self_play.self_play_pool_size and facts.agents_per_env == 1:
+        raise ValueError(
+            f"--self_play_pool_size={config.self_play.self_play_pool_size} needs an environment with several agents; "
+            f"{config.run.env} has one"
+        )
     inline = acts_inline(sampling, facts.machine)
     # Rollout workers see no GPU, or one for their environments.
     acting_device = "cpu" if inline else facts.machine.device

@@ -32,6 +32,10 @@ ENV_STEPS = 1
 """Column of `learner/progress` with the frames of each policy."""
 
 
+PAST_ENV_STEPS = "past_env_steps"
+"""Name of the array that says, for each past version, after how many frames it was kept; 0 for none."""
+
+
 @dataclass(frozen=True)
 class Wiring:
     """Everything that components share."""
@@ -77,10 +81,11 @@ class Wiring:
             make_env=environments,
             env_name=config.run.env,
             consumers=() if config.sampling.sampler_only else tuple(range(self.num_policies)),
-            inline={policy: self.policy for policy in range(self.num_policies)} if plan.inline else {},
+            inline=self.policy if plan.inline else None,
             seed=seed,
             agents_per_env=self.facts.agents_per_env,
             mixes_policies=config.pbt.pbt_mix_policies_in_one_env,
+            past_share=config.self_play.self_play_past_share if config.self_play.self_play_pool_size else 0.0,
             warm_up_steps=_WARM_UP_ROLLOUTS * config.sampling.rollout if self._decorrelates_envs else 0,
             stagger_sec=self._stagger_sec,
             envs_single_thread=config.sampling.force_envs_single_thread,
@@ -137,16 +142,18 @@ def wire(
         actions=facts.actions,
         recorded=policy.recorded,
         num_policies=config.sampling.num_policies,
+        past_versions=config.self_play.self_play_pool_size,
     )
-    num_policies = schema.num_policies
+    num_policies, num_players = schema.num_policies, schema.num_players
     num_components = plan.num_workers + num_policies * (1 + config.sampling.policy_workers_per_policy)
     specs: dict[str, ArraySpec] = dict(schema.specs)
     specs |= ledger_specs(schema.num_blocks, num_policies)
-    specs |= request_specs(schema.num_groups, num_policies)
-    specs |= weights_specs(num_policies, policy.num_weights)
+    specs |= request_specs(schema.num_groups, num_players)
+    specs |= weights_specs(num_players, policy.num_weights)
     specs |= {
         "learner/progress": ArraySpec((num_policies, 8), np.int64),
         "learner/objective": ArraySpec((num_policies,), np.float64),
+        PAST_ENV_STEPS: ArraySpec((num_policies, schema.past_versions), np.int64),
     }
     tuned = tuned_values(config.learning, config.pbt)
     specs |= shared_values_specs(HYPER_PARAMETERS, num_policies, len(tuned))

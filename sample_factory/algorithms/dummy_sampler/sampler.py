@@ -187,7 +187,7 @@ def _make_setup(config: DummyConfig, plan: SamplerPlan, arena: Arena, registrati
         ),
         env_name=config.run.env,
         consumers=(),
-        inline={0: describe_random_policy(plan.schema.actions)},
+        inline=describe_random_policy(plan.schema.actions),
         seed=config.run.seed if config.run.seed is not None else secrets.randbits(31),
         max_frames=config.sampler.sample_env_frames_per_worker,
     )

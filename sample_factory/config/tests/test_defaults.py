@@ -124,6 +124,9 @@ ESTABLISHED_DEFAULTS = {
 }
 
 NEW_DEFAULTS = {
+    "self_play_pool_size": 0,
+    "self_play_save_every": 1_000_000,
+    "self_play_past_share": 0.5,
     "env_backend": "auto",
     "reward_shaping": "{}",
     "core_custom": None,

@@ -127,7 +127,7 @@ class Site:
             make_env=self.make_env,
             env_name="counting",
             consumers=(0,),
-            inline={0: DESCRIPTION} if inline else {},
+            inline=DESCRIPTION if inline else None,
             seed=3,
         )
 
