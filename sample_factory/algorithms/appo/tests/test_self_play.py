@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from sample_factory.algorithms.appo.learner_worker import LearnerSetup, LearnerWorker
 from sample_factory.algorithms.appo.components import learner_arguments
+from sample_factory.algorithms.appo.learner_worker import LearnerSetup, LearnerWorker
 from sample_factory.algorithms.appo.monitor import Monitor
-from sample_factory.algorithms.appo.past_versions import FOLDER, PastVersions
 from sample_factory.algorithms.appo.parallel import run_parallel
+from sample_factory.algorithms.appo.past_versions import FOLDER, PastVersions
 from sample_factory.algorithms.appo.self_play import FILE_NAME, SelfPlay, expected_score, make_self_play, score
 from sample_factory.algorithms.appo.serial import run_serial
 from sample_factory.algorithms.appo.tests.pipeline import NoReports, config_of
