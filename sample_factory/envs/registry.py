@@ -91,8 +91,10 @@ _BUILT_IN = {
     "gym_": _BuiltIn("sample_factory.envs.gymnasium_family:FAMILY"),
     "meeting_": _BuiltIn("sample_factory.envs.small.meeting:FAMILY"),
     "mujoco_": _BuiltIn("sample_factory.envs.mujoco_family:FAMILY", extra="mujoco"),
+    "pennies_": _BuiltIn("sample_factory.envs.small.pennies:FAMILY"),
     "pettingzoo_": _BuiltIn("sample_factory.envs.pettingzoo_family:FAMILY", extra="pettingzoo"),
     "procgen_": _BuiltIn("sample_factory.envs.procgen_family:FAMILY", extra="procgen"),
+    "pursuit_": _BuiltIn("sample_factory.envs.small.pursuit:FAMILY"),
     "recall_": _BuiltIn("sample_factory.envs.small.recall:FAMILY"),
     "tmaze_": _BuiltIn("sample_factory.envs.small.tmaze:FAMILY"),
 }

@@ -72,6 +72,10 @@ class SmallGame(ABC):
     def _describe(self) -> str:
         """The state of game 0 in words."""
 
+    def _info(self, row: int) -> dict[str, Any]:
+        """Gymnasium's info of the last step, for the agent of a row whose episode has just ended."""
+        return {}
+
     def reset(self, seed: int | None, out: Mapping[str, np.ndarray]) -> None:
         """Start an episode in every game."""
         if seed is not None:
@@ -100,7 +104,8 @@ class SmallGame(ABC):
         self._observe(self._per_agent(out["obs"]))
         if not self._ended.any():
             return []
-        return [EpisodeInfo(row, {}) for row in np.flatnonzero(result.terminated | result.truncated).tolist()]
+        ended = np.flatnonzero(result.terminated | result.truncated).tolist()
+        return [EpisodeInfo(row, self._info(row)) for row in ended]
 
     def render(self) -> str:
         """The state of game 0 in words."""
@@ -135,9 +140,9 @@ class OneGame(gym.Env[np.ndarray, Any]):
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Do one action."""
         result = self._result
-        self._game.step(np.array([[action]], np.int32), self._out, result)
+        ended = self._game.step(np.array([[action]], np.int32), self._out, result)
         outcome = float(result.rewards[0]), bool(result.terminated[0]), bool(result.truncated[0])
-        return self._out["obs"][0].copy(), *outcome, {}
+        return self._out["obs"][0].copy(), *outcome, dict(ended[0].info) if ended else {}
 
     def render(self) -> str:
         """The state in words."""

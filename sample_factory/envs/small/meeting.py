@@ -32,10 +32,7 @@ import gymnasium as gym
 import numpy as np
 
 from sample_factory.envs.small.game import SmallGame, small_family
-
-# Change of (column, row) per action: stay, left, right, up, down.
-MOVES = np.array([[0, 0], [-1, 0], [1, 0], [0, -1], [0, 1]], np.int32)
-STAY, LEFT, RIGHT, UP, DOWN = range(5)
+from sample_factory.envs.small.grid import draw, move
 
 
 class Meeting(SmallGame):
@@ -61,8 +58,7 @@ class Meeting(SmallGame):
 
     # hot path
     def _play(self, actions: np.ndarray) -> tuple[Any, Any]:
-        self._cells += MOVES[actions]
-        np.clip(self._cells, 0, self.size - 1, out=self._cells)
+        move(self._cells, actions, self.size)
         have_met = (self._cells[:, 0] == self._cells[:, 1]).all(axis=1)
         return np.where(have_met, 1.0, -1 / self.size)[:, None], have_met
 
@@ -73,10 +69,7 @@ class Meeting(SmallGame):
         out[:, :, 4] = (0, 1)
 
     def _describe(self) -> str:
-        lines = [["."] * self.size for _ in range(self.size)]
-        for name, (column, row) in zip("01", self._cells[0].tolist(), strict=True):
-            lines[row][column] = "X" if lines[row][column] != "." else name
-        return "\n".join("".join(line) for line in lines)
+        return draw(self._cells[0], "01", self.size)
 
 
 FAMILY = small_family(Meeting, (3, 4, 8))

@@ -51,7 +51,7 @@ def test_sound_environments_pass(name):
 
 def test_agents_and_nested_spaces_are_described():
     assert describe_env(Duel).num_agents == 2
-    assert describe("meeting_3", CFG).num_agents == 2
+    assert all(describe(name, CFG).num_agents == 2 for name in ("meeting_3", "pennies_3", "pursuit_3"))
     description = describe_env(Nested)
     assert set(description.keys) == {"camera", "sensors/speed", "level", "counts", "flags"}
     vector = describe_env(lambda: gym.vector.SyncVectorEnv([Nested]))

@@ -104,6 +104,7 @@ def test_vector_environments_reset_as_they_declare(real, declared, finals, rule)
     "name",
     [
         "tmaze_5",
+        "pursuit_3",
         "gym_CartPole-v1",
         "gym_Pendulum-v1",
         "gym_Taxi-v4",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sample_factory.envs.registry import make_batched
-from sample_factory.envs.small.meeting import DOWN, LEFT, MOVES, RIGHT, STAY, UP
+from sample_factory.envs.small.grid import DOWN, LEFT, MOVES, RIGHT, STAY, UP
 from sample_factory.envs.tests.envs_for_tests import Runner
 
 
