@@ -20,6 +20,7 @@ EXTRA_MODULES = {
     "procgen": ("envpool",),
     "pettingzoo": ("pettingzoo",),
     "wandb": ("wandb",),
+    "plot": ("matplotlib",),
     "dev": ("pytest", "hypothesis", "mypy"),
 }
 DEBIAN_PACKAGES = {

@@ -21,14 +21,22 @@ def parse_env_options(argv: Sequence[str], root_type: type[Root], saved: Mapping
     Raises:
         ValueError: one line that says what is wrong.
     """
-    modules = given_on_command_line(argv).get("import_module", [])
-    try:
-        for module in modules:
-            importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise ValueError(f"--import_module={' '.join(modules)}: {error}") from error
+    import_modules(given_on_command_line(argv).get("import_module", []))
     env = peek(argv, "env") or (saved or {}).get("env")
     if env is None:
         return parse(argv, root_type)  # help without an environment, or the message that it is missing
     family = registry.resolve(env)
     return parse(argv, root_type, family.options, family.default_overrides(env), saved)
+
+
+def import_modules(modules: Sequence[str]) -> None:
+    """Import what `--import_module` names, because it registers environments.
+
+    Raises:
+        ValueError: one line: there is no such module.
+    """
+    try:
+        for module in modules:
+            importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"--import_module={' '.join(modules)}: {error}") from error

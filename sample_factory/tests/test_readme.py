@@ -7,6 +7,8 @@ from pathlib import Path
 
 from sample_factory.config.config import Config
 from sample_factory.config.dummy_sampler import DummyConfig
+from sample_factory.config.lineage import LineageConfig
+from sample_factory.config.match import MatchConfig
 from sample_factory.config.run import RunConfig
 from sample_factory.config.values import flat, options
 from sample_factory.envs import registry
@@ -15,6 +17,7 @@ from sample_factory.envs.gymnasium_family import GymnasiumOptions
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 OPTIONS = options(Config, GymnasiumOptions) | options(DummyConfig, GymnasiumOptions)
+OPTIONS |= options(MatchConfig, None) | options(LineageConfig, None)
 
 
 def test_the_example_is_the_file() -> None:

@@ -9,23 +9,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sample_factory.algorithms.appo.enjoy import Watcher, plan_show
-from sample_factory.algorithms.appo.evaluation_batch import play_episodes
+from sample_factory.algorithms.appo.evaluation_batch import num_envs_at_once, play_episodes, threads_for
 from sample_factory.algorithms.appo.evaluation_report import describe_summary, summarize, write_report
 from sample_factory.algorithms.appo.stage import Stage
 from sample_factory.algorithms.appo.trained_policy import Checkpoint, load_checkpoint, make_trained_policy
 from sample_factory.algorithms.status import Status
 from sample_factory.config.config import Config
 from sample_factory.config.experiment import experiment_dir
-from sample_factory.config.sampling import AUTO
 from sample_factory.config.values import namespace
 from sample_factory.envs import registry
-from sample_factory.envs.contract import BatchedEnv
 from sample_factory.sampling.threads import limit_threads
-from sample_factory.system.cores import available_cores
 from sample_factory.system.process import interrupt_flag
-
-_ENVS_PER_WORKER = 16
-"""Where training chooses the number by measuring."""
 
 REPORT_FOLDER = "evaluation"
 """Where in the experiment folder results are written."""
@@ -73,13 +67,11 @@ def _watch(config: Config, folder: Path, checkpoint: Checkpoint, seed: int, stop
 
 
 def _sample(config: Config, folder: Path, checkpoint: Checkpoint, seed: int, stopping: Callable[[], bool]) -> float:
-    num_episodes, sampling = config.evaluation.sample_env_episodes, config.sampling
-    num_workers = len(available_cores()) if sampling.num_workers == AUTO else sampling.num_workers
-    envs_per_worker = _ENVS_PER_WORKER if sampling.num_envs_per_worker == AUTO else sampling.num_envs_per_worker
-    num_envs = min(num_workers * envs_per_worker, num_episodes)
+    num_episodes = config.evaluation.sample_env_episodes
+    num_envs = num_envs_at_once(config.sampling, num_episodes)
     env = registry.make_batched(config.run.env, namespace(config), num_envs, is_training=False)
     try:
-        limit_threads(_threads(env), with_torch=True)
+        limit_threads(threads_for(env), with_torch=True)
         policy = make_trained_policy(config, checkpoint, env.keys, env.actions, env.num_rows, seed)
         episodes = play_episodes(env, policy, num_envs, num_episodes, seed, stopping)
         agents_per_env = env.num_rows // num_envs
@@ -105,8 +97,3 @@ def _sample(config: Config, folder: Path, checkpoint: Checkpoint, seed: int, sto
     path = write_report(folder / REPORT_FOLDER, name, about | summary, episodes, agents_per_env)
     print(f"{describe_summary(summary)}\n{path}", flush=True)
     return float(summary["reward"]["mean"])
-
-
-def _threads(env: BatchedEnv) -> int:
-    """Small networks on vectors lose more by splitting the work than they win."""
-    return len(available_cores()) if any(key.kind == "image" for key in env.keys.values()) else 1

@@ -12,11 +12,15 @@ from typing import Protocol
 import numpy as np
 
 from sample_factory.algorithms.appo.episodes import Episode, EpisodeCounter, share_evenly
+from sample_factory.config.sampling import AUTO, SamplingConfig
 from sample_factory.envs.contract import BatchedEnv, new_step_arrays
 from sample_factory.envs.observations import zero_rows
+from sample_factory.system.cores import available_cores
 from sample_factory.system.every import Every
 
 _PROGRESS_SEC = 10.0
+_ENVS_PER_WORKER = 16
+"""Where training chooses the number by measuring."""
 
 
 class Actor(Protocol):
@@ -55,3 +59,15 @@ def play_episodes(
         if progress.due():
             print(f"{len(kept)} of {quotas.sum()} episodes", flush=True)
     return sorted(kept, key=lambda episode: (episode.row, episode.number))
+
+
+def num_envs_at_once(sampling: SamplingConfig, num_episodes: int) -> int:
+    """How many environments to step: as many as the sampling options have, but none without an episode."""
+    num_workers = len(available_cores()) if sampling.num_workers == AUTO else sampling.num_workers
+    envs_per_worker = _ENVS_PER_WORKER if sampling.num_envs_per_worker == AUTO else sampling.num_envs_per_worker
+    return min(num_workers * envs_per_worker, num_episodes)
+
+
+def threads_for(env: BatchedEnv) -> int:
+    """Threads of the policy's computations: small networks on vectors lose more by splitting the work than they win."""
+    return len(available_cores()) if any(key.kind == "image" for key in env.keys.values()) else 1

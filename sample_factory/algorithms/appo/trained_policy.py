@@ -17,7 +17,7 @@ from sample_factory.config.config import Config
 from sample_factory.models.flat import flat_size, flatten_into
 from sample_factory.rl import distributions
 from sample_factory.rl.spaces import ActionLayout, KeySpec
-from sample_factory.system.checkpoints import CheckpointError, CheckpointStore, describe_mismatch
+from sample_factory.system.checkpoints import CheckpointError, CheckpointStore, State, describe_mismatch, load_state
 
 
 class Checkpoint(NamedTuple):
@@ -88,6 +88,29 @@ def load_checkpoint(folder: Path, policy: int, kind: str) -> Checkpoint:
         other = "; there may be one with --load_checkpoint_kind=latest" if kind == "best" else ""
         raise ValueError(f"there is no {kind} checkpoint in {directory}{other}")
     state, path = found
+    return _checkpoint(state, path)
+
+
+def load_checkpoint_file(folder: Path, policy: int, name: str) -> Checkpoint:
+    """Read a file of a policy of the experiment in `folder`: one of its checkpoints, milestones or pool.
+
+    Raises:
+        ValueError: there is no such file, or it is no checkpoint that can be read.
+    """
+    directory = checkpoint_folder(folder, policy)
+    places = (directory, directory / "milestones", directory / "pool")
+    path = next((place / name for place in places if (place / name).is_file()), None)
+    if path is None or Path(name).name != name:
+        raise ValueError(f"there is no file {name} in {directory}, nor in its folders milestones and pool")
+    try:
+        return _checkpoint(load_state(path), path)
+    except CheckpointError as error:
+        raise ValueError(str(error)) from None
+    except (KeyError, TypeError):
+        raise ValueError(f"{path} is no checkpoint of a policy") from None
+
+
+def _checkpoint(state: State, path: Path) -> Checkpoint:
     return Checkpoint(path, int(state["train_step"]), int(state["env_steps"]), state["model"])
 
 

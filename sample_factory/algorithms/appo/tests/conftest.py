@@ -37,6 +37,12 @@ def tmaze(train_dir: Path) -> list[str]:
 
 
 @pytest.fixture(scope="session")
+def meeting(train_dir: Path) -> list[str]:
+    """The arguments that name an experiment with two agents and two recurrent policies."""
+    return _trained(train_dir, "meeting_3", "--use_rnn=True", "--num_policies=2")
+
+
+@pytest.fixture(scope="session")
 def doom(train_dir: Path) -> list[str]:
     """The arguments that name a Doom experiment."""
     pytest.importorskip("vizdoom", reason="needs the vizdoom package")
