@@ -20,6 +20,7 @@ from torch import Tensor
 from sample_factory.rl.spaces import ActionLayout, ActionPart
 
 _FORBIDDEN = -1e9  # Finite, so gradients are; its probability is exactly 0 in float32.
+_FEW_CATEGORIES = 16  # up to which it is three times as fast on the CPU to compute rows side by side
 _MIN_LOG_STDDEV, _MAX_LOG_STDDEV = math.log(1e-5), math.log(1e5)
 _HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
@@ -179,7 +180,10 @@ def _masked(logits: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _log_softmax(logits: Tensor, mask: Tensor | None) -> Tensor:
-    return torch.log_softmax(_masked(logits, mask), -1)
+    logits = _masked(logits, mask)
+    if logits.shape[-1] > _FEW_CATEGORIES:
+        return torch.log_softmax(logits, -1)
+    return torch.log_softmax(logits.movedim(-1, 0).contiguous(), 0).movedim(0, -1)
 
 
 def _mean_log_std(params: Tensor) -> tuple[Tensor, Tensor]:

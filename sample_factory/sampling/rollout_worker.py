@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -30,7 +31,9 @@ from sample_factory.system.doorbell import Bell, Doorbell
 REWARD_SHAPING = "reward_shaping"
 """Name of the rewards that may change in a run, in the arena."""
 _REPORT_INTERVAL_SEC = 0.5
-_EPISODES_PER_REPORT = 200
+_PER_REPORT = 200
+_MOST_MATCHES = 100
+"""Of each player, between two reports; more would not make ratings better."""
 _PAUSE_STEP_SEC = 0.2
 _ANY = np.True_.tobytes()
 
@@ -62,6 +65,8 @@ class RolloutSetup:
     """Agents of one environment may be played by different policies."""
     past_share: float = 0.0
     """Of matches against past versions."""
+    episodes_kept: int = 100
+    """Newest episodes of each policy that are reported, twice a second; averages are made of as many."""
     max_frames: float = math.inf
     """A worker begins no block once it has sampled this many frames."""
     warm_up_steps: int = 0
@@ -122,8 +127,11 @@ class RolloutWorker:
         )
         self._interval = schema.state_interval
         self._samples = setup.arena["policy_samples"][index]
-        self._episodes: list[tuple[int, float, int, float | None, dict[str, float]]] = []
+        self._episodes: list[deque[tuple[int, float, int, float | None, dict[str, float]]]] = [
+            deque(maxlen=setup.episodes_kept) for _ in range(schema.num_policies)
+        ]
         self._matches: list[tuple[list[int], list[float]]] = []
+        self._most_matches = _MOST_MATCHES * schema.num_players
         self._last_report = 0.0
         self._earlier_failures = slot.row[Field.ENV_FAILURES]  # of predecessors
         self.handed_over: list[int] = []
@@ -234,8 +242,8 @@ class RolloutWorker:
         ended = group.env.step(actions, next_obs, outcome)
         group.returns += outcome.rewards
         group.lengths += outcome.frames
-        for episode in ended:
-            self._end_episode(group, episode)
+        if ended:
+            self._end_episodes(group, ended)
         if _ANY in outcome.resets.tobytes():  # with few rows, array operations that look for one take longer
             self._begin_episodes(group, outcome.resets)
         slot = self._slot
@@ -304,28 +312,47 @@ class RolloutWorker:
         """Those whose policy acted somewhere in a block with so many samples of each policy."""
         return [policy for policy in self._setup.consumers if samples[policy]]
 
-    def _end_episode(self, group: _Group, episode: EpisodeInfo) -> None:
-        row, objective = episode.row, episode.true_objective
-        player, reward = int(group.assignment.players[row]), float(group.returns[row] + episode.lost_reward)
-        if player < self._schema.num_policies:
-            self._episodes.append((player, reward, int(group.lengths[row]), objective, episode.extra))
-        if self._schema.num_players > 1 and self._setup.agents_per_env > 1:
-            self._end_match(group, row, player, reward if objective is None else objective)
-        group.returns[row] = 0.0
-        group.lengths[row] = 0
+    # hot path
+    def _end_episodes(self, group: _Group, ended: Sequence[EpisodeInfo]) -> None:
+        """Count what has ended; only of the newest, which averages are made of, more than the sum of rewards is kept.
 
-    def _end_match(self, group: _Group, row: int, player: int, score: float) -> None:
+        With many rows and short episodes several hundred end in one step.
+        """
+        rows = np.array([episode.row for episode in ended])
+        rewards = group.returns[rows] + [episode.lost_reward for episode in ended]
+        lengths = group.lengths[rows].tolist()
+        players = group.assignment.players[rows]
+        group.returns[rows], group.lengths[rows] = 0.0, 0
+        if self._schema.num_players > 1 and self._setup.agents_per_env > 1:
+            self._end_matches(group, rows, players, rewards, ended)
+        most = self._setup.episodes_kept * self._schema.num_players
+        for number in range(max(0, len(ended) - most), len(ended)):
+            player, episode = int(players[number]), ended[number]
+            if player < self._schema.num_policies:
+                found = (player, float(rewards[number]), lengths[number], episode.true_objective, episode.extra)
+                self._episodes[player].append(found)
+
+    def _end_matches(
+        self,
+        group: _Group,
+        rows: np.ndarray,
+        players: np.ndarray,
+        rewards: np.ndarray,
+        ended: Sequence[EpisodeInfo],
+    ) -> None:
         """A match has ended when the episodes of all its agents have."""
-        agents = self._setup.agents_per_env
-        match = slice(row // agents * agents, row // agents * agents + agents)
-        group.scores[row], group.scorers[row] = score, player
-        scores = group.scores[match]
-        if np.isnan(scores).any():
-            return
-        players = group.scorers[match].tolist()
-        if len(set(players)) > 1:
-            self._matches.append((players, scores.tolist()))
-        scores[:] = np.nan
+        objectives = (episode.true_objective for episode in ended)
+        group.scores[rows] = [
+            reward if objective is None else objective
+            for reward, objective in zip(rewards.tolist(), objectives, strict=True)
+        ]
+        group.scorers[rows] = players
+        shape = -1, self._setup.agents_per_env
+        scores, scorers = group.scores.reshape(shape), group.scorers.reshape(shape)
+        over = np.flatnonzero(~np.isnan(scores).any(axis=1))
+        differ = over[(scorers[over] != scorers[over, :1]).any(axis=1)][: self._most_matches - len(self._matches)]
+        self._matches += zip(scorers[differ].tolist(), scores[differ].tolist(), strict=True)
+        scores[over] = np.nan
 
     def report(self, now: float) -> None:
         """Send finished episodes and new environment failures, at most every half second."""
@@ -343,12 +370,13 @@ class RolloutWorker:
         self._send_episodes()
 
     def _send_episodes(self) -> None:
-        while self._episodes:
-            batch, self._episodes = self._episodes[:_EPISODES_PER_REPORT], self._episodes[_EPISODES_PER_REPORT:]
-            self._reports.send("episodes", episodes=batch)
-        while self._matches:
-            played, self._matches = self._matches[:_EPISODES_PER_REPORT], self._matches[_EPISODES_PER_REPORT:]
-            self._reports.send("matches", matches=played)
+        for episodes in self._episodes:
+            for batch in _in_batches(list(episodes)):
+                self._reports.send("episodes", episodes=batch)
+            episodes.clear()
+        for batch in _in_batches(self._matches):
+            self._reports.send("matches", matches=batch)
+        self._matches.clear()
 
 
 def run_rollout_worker(
@@ -404,6 +432,11 @@ def _ring(worker: RolloutWorker, policy_bells: list[Bell], learner_bells: list[B
         worker.handed_over.clear()
         for bell in learner_bells:
             bell.ring()
+
+
+def _in_batches(values: list[Any]) -> list[list[Any]]:
+    """Small enough for one report each."""
+    return [values[at : at + _PER_REPORT] for at in range(0, len(values), _PER_REPORT)]
 
 
 def _seed(*words: int) -> int:

@@ -30,7 +30,8 @@ from sample_factory.rl.schedules import kl_adaptive_learning_rate
 from sample_factory.rl.spaces import MASK_KEY
 
 _SAME_LOSS = 1e-6
-_STEPS_PER_SLICE = 512  # below that, handing work to threads costs what it saves
+_WORK_PER_SLICE = 2**25
+"""Steps times weights, a millisecond or two. With less, threads wait for each other's Python more than they save."""
 
 
 class Learner:
@@ -58,6 +59,7 @@ class Learner:
         self._layout, self._options, self._rollout = model.layout, options, rollout
         self._device = next(model.parameters()).device
         self._neutral_action = distributions.mode(model.layout, torch.zeros(model.layout.num_logits)).to(self._device)
+        self._num_weights = sum(weights.numel() for weights in model.parameters())
         self._bfloat16 = bfloat16
         self._num_slices = num_slices
         self._map = ThreadPoolExecutor(num_slices, "learner").map if num_slices > 1 else map
@@ -221,7 +223,8 @@ class Learner:
                     return self.model.evaluate_with_features(piece.obs, piece.state, piece.resets)
                 return self.model.evaluate(piece.obs, piece.state, piece.resets)
 
-        count = min(self._num_slices, part.actions.shape[0] * part.actions.shape[1] // _STEPS_PER_SLICE)
+        steps = part.actions.shape[0] * part.actions.shape[1]
+        count = min(self._num_slices, steps * self._num_weights // _WORK_PER_SLICE)
         if count <= 1:
             return [evaluate(part)]
         return list(self._map(evaluate, split_columns(part, count)))

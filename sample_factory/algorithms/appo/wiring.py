@@ -86,6 +86,7 @@ class Wiring:
             agents_per_env=self.facts.agents_per_env,
             mixes_policies=config.pbt.pbt_mix_policies_in_one_env,
             past_share=config.self_play.self_play_past_share if config.self_play.self_play_pool_size else 0.0,
+            episodes_kept=config.telemetry.stats_avg,
             warm_up_steps=_WARM_UP_ROLLOUTS * config.sampling.rollout if self._decorrelates_envs else 0,
             stagger_sec=self._stagger_sec,
             envs_single_thread=config.sampling.force_envs_single_thread,
