@@ -11,6 +11,7 @@ import torch
 
 from sample_factory.algorithms.appo.describe import find_device
 from sample_factory.algorithms.appo.model_spec import ModelSpec
+from sample_factory.algorithms.appo.past_versions import FOLDER
 from sample_factory.algorithms.appo.policy import AppoPolicy
 from sample_factory.algorithms.appo.wiring import checkpoint_folder
 from sample_factory.config.config import Config
@@ -98,7 +99,7 @@ def load_checkpoint_file(folder: Path, policy: int, name: str) -> Checkpoint:
         ValueError: there is no such file, or it is no checkpoint that can be read.
     """
     directory = checkpoint_folder(folder, policy)
-    places = (directory, directory / "milestones", directory / "pool")
+    places = (directory, directory / "milestones", directory / FOLDER)
     path = next((place / name for place in places if (place / name).is_file()), None)
     if path is None or Path(name).name != name:
         raise ValueError(f"there is no file {name} in {directory}, nor in its folders milestones and pool")
