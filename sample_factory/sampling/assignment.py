@@ -73,7 +73,7 @@ class Assignment:
     def _draw_past_versions(self, agents: np.ndarray) -> None:
         """Leave one of the agents [agents of an environment] to its policy, and the others to past versions."""
         keeps = self._rng.integers(len(agents))
-        chances = self._matchmaking[agents[keeps]]
+        chances = self._matchmaking[agents[keeps]].copy()  # the main process may be writing
         total = chances.sum()
         if total > 0:
             policy = agents[keeps]

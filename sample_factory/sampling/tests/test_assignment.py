@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,3 +104,18 @@ def test_a_share_of_all_matches_is_between_one_policy_and_past_versions_as_the_t
 def test_without_past_versions_policies_meet_each_other():
     players = new_assignment(rows=80, policies=2, agents=2, past=np.zeros((2, 6)), past_share=1.0).players
     assert set(players.tolist()) == {0, 1}
+
+
+def test_the_table_of_matches_may_change_while_somebody_draws():
+    class Changing(np.ndarray):
+        """Is written to whenever somebody has summed it up."""
+
+        def sum(self, *args: Any, **kwargs: Any) -> Any:
+            total = super().sum(*args, **kwargs)
+            table[:, 1:] += 1
+            return total
+
+    table = np.ones((1, 4))
+    table[0, 0] = 0
+    players = new_assignment(rows=2000, policies=1, agents=2, past=table.view(Changing), past_share=1.0).players
+    assert set(players.tolist()) == {0, 1, 2, 3} and table[0, 1] > 1000
