@@ -42,10 +42,10 @@ PENNIES = (
 PURSUIT = (
     "--env=pursuit_4",
     *COMMON,
-    "--exploration_loss_coeff=0.01",
+    "--exploration_loss_coeff=0.1",
     "--self_play_pool_size=4",
-    "--self_play_save_every=1000000",
-    "--train_for_env_steps=5000000",
+    "--self_play_save_every=500000",
+    "--train_for_env_steps=2950000",
 )
 
 
