@@ -68,6 +68,24 @@ def test_a_run_survives_the_death_of_each_kind_of_component(tmp_path: Path) -> N
         assert "inconsistent" not in run.output
 
 
+def test_one_of_four_learners_dies_and_comes_back_with_its_weights_while_the_others_go_on(tmp_path: Path) -> None:
+    def updates(run: TrainingRun) -> list[int]:
+        folders = [CheckpointStore(run.folder / f"checkpoint_p{policy}", keep=1) for policy in range(4)]
+        return [max([0, *(int(path.stem.split("_")[1]) for path in folder.checkpoints())]) for folder in folders]
+
+    with training(tmp_path, CARTPOLE, "--num_policies=4", "--save_every_sec=1") as run:
+        run.wait_until(lambda: min(updates(run)) > 3, "checkpoints of all")
+        before = updates(run)
+        run.components("learner 2")[0].kill()
+        run.wait_until(lambda: re.search(r"learner 2 ended", run.output) is not None, "end of the learner")
+        run.wait_until(lambda: all(new > old for new, old in zip(updates(run), before, strict=True)), "updates of all")
+        assert f"policy 2 continues from {run.folder}" in run.log
+        run.signal_group(signal.SIGTERM)
+        assert run.wait(END_SEC) == 2
+        assert "Components ended 1 times and were replaced" in run.output and "inconsistent" not in run.output
+        assert all(new >= old for new, old in zip(updates(run), before, strict=True))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("inference", ["inline", "policy_workers"])
 def test_a_short_soak_holds(inference: str) -> None:
