@@ -45,6 +45,8 @@ def cartpole_small(python: str, device: str) -> Case:
                 _ours(512, "envpool"),
                 _ours(64, "gym"),
                 _ours(512, "gym"),
+                _ours(512, "gym", workers=1),
+                _ours(512, "envpool", workers=1),
             ),
             packages=("envpool",),
         ),
@@ -108,5 +110,5 @@ def cartpole_small(python: str, device: str) -> Case:
     )
 
 
-def _ours(envs: int, family: str) -> Setting:
-    return ours(2, envs, note=family, flags=(f"--env={family}_{_ENV}",))
+def _ours(envs: int, family: str, workers: int = 2) -> Setting:
+    return ours(workers, envs, note=family, flags=(f"--env={family}_{_ENV}",))

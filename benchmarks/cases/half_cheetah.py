@@ -36,8 +36,8 @@ def half_cheetah(python: str, device: str) -> Case:
                 "--lr_schedule=constant",
             ),
             (
-                _ours(16, "envpool"),
                 _ours(64, "envpool"),
+                _ours(16, "envpool"),
                 _ours(16, "gymnasium"),
                 _ours(8, "envpool"),
                 _ours(64, "gymnasium"),

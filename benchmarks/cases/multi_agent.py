@@ -37,7 +37,7 @@ def multi_agent(python: str, device: str) -> Case:
                 "--recurrence=1",
                 "--batch_size=2048",
             ),
-            (ours(2, 128), ours(2, 32), ours(2, 64), ours(2, 256), ours(2, 16)),
+            (ours(1, 512), ours(2, 256), ours(2, 128), ours(2, 64), ours(2, 32), ours(2, 16)),
         ),
         peers=(
             sample_factory2(
@@ -53,9 +53,9 @@ def multi_agent(python: str, device: str) -> Case:
                     "--batch_size=2048",
                 ),
                 (
+                    sf2_native_batch(1, 128, "games", _ENV),
                     sf2_native_batch(2, 64, "games", _ENV),
                     sf2_native_batch(2, 16, "games", _ENV),
-                    sf2_native_batch(1, 128, "games", _ENV),
                     sf2_native_batch(1, 128, "games", _ENV, serial=True),
                     sf2(2, 16, splits=1),
                     sf2(2, 32, splits=1),
@@ -66,9 +66,9 @@ def multi_agent(python: str, device: str) -> Case:
                 device,
                 (f"--env={_ENV}", "--layers", "64", "64", "--rollout=32", "--batch_size=2048"),
                 (
-                    sb3_setting("games", 64, 2),
-                    sb3_setting("games", 64, 1),
                     sb3_setting("games", 256, 1),
+                    sb3_setting("games", 64, 1),
+                    sb3_setting("games", 64, 2),
                 ),
             ),
         ),
