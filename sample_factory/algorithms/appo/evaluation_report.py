@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from sample_factory.algorithms.appo.episodes import Episode, Estimate, estimate
+from sample_factory.config.experiment import replace_text
 
 _COLUMNS = ("env", "agent", "episode", "reward", "frames", "true_objective")
 
@@ -59,9 +59,9 @@ def write_report(
         objective = "" if episode.true_objective is None else episode.true_objective
         writer.writerow((env, agent, episode.number, episode.reward, episode.frames, objective))
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / f"{name}.csv", table.getvalue())
+    replace_text(folder / f"{name}.csv", table.getvalue())
     path = folder / f"{name}.json"
-    _write(path, json.dumps(_finite(contents), indent=2, allow_nan=False))
+    replace_text(path, json.dumps(_finite(contents), indent=2, allow_nan=False))
     return path
 
 
@@ -98,10 +98,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(child) for child in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace a file at once: a reader or a crash sees the whole text or none of it."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

@@ -37,7 +37,9 @@ CARTPOLE = (
     "--reward_scale=0.1",
     f"--learning_rate={GOOD}",
     "--with_pbt=True",
+    "--pbt_start_mutation=20000",
     "--pbt_period_env_steps=20000",
+    "--train_for_env_steps=250000",
     "--stats_avg=50",
     "--seed=1",
 )
@@ -60,14 +62,18 @@ def rewards(run: TrainingRun) -> dict[int, float]:
     return {policy: float(reward) for policy, reward in ast.literal_eval(found[-1])} if found else {}
 
 
+def all_learn(folder: Path, mode: str) -> None:
+    """The run, begun or resumed, ends with four good policies."""
+    with training(folder, *CARTPOLE, *MODES[mode]) as run:
+        assert run.wait(900) == 0, run.output
+        assert min(rewards(run).values()) > 400, rewards(run)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_a_population_finds_the_learning_rate_that_works(tmp_path, mode):
     begin(tmp_path / "run")
-    options = (*CARTPOLE, *MODES[mode], "--pbt_start_mutation=20000", "--train_for_env_steps=250000")
-    with training(tmp_path, *options) as run:
-        assert run.wait(900) == 0, run.output
-        assert min(rewards(run).values()) > 400, rewards(run)
+    all_learn(tmp_path, mode)
     decisions = lineage_file.read(tmp_path / "run")
     assert {decision.policy for decision in decisions if decision.why == "replaced"} >= {1, 2, 3}
     last = {decision.policy: decision.hyper_parameters["learning_rate"] for decision in decisions}
@@ -77,8 +83,7 @@ def test_a_population_finds_the_learning_rate_that_works(tmp_path, mode):
 @pytest.mark.slow
 def test_without_exchange_those_with_the_wrong_learning_rate_stay_behind(tmp_path):
     begin(tmp_path / "run")
-    options = (*CARTPOLE, "--inference=inline", "--pbt_start_mutation=1000000000", "--train_for_env_steps=250000")
-    with training(tmp_path, *options) as run:
+    with training(tmp_path, *CARTPOLE, *MODES["inline"], "--pbt_start_mutation=1000000000") as run:
         assert run.wait(900) == 0, run.output
         found = rewards(run)
         assert found[0] > 400 and max(found[policy] for policy in (1, 2, 3)) < 100, found
@@ -88,16 +93,13 @@ def test_without_exchange_those_with_the_wrong_learning_rate_stay_behind(tmp_pat
 @pytest.mark.parametrize("mode", MODES)
 def test_a_population_that_is_killed_goes_on_with_the_same_lineage(tmp_path, mode):
     begin(tmp_path / "run")
-    options = (*CARTPOLE, *MODES[mode], "--pbt_start_mutation=20000", "--train_for_env_steps=250000")
-    with training(tmp_path, *options) as run:
+    with training(tmp_path, *CARTPOLE, *MODES[mode]) as run:
         run.wait_until(lambda: "replaced" in run.output, "a policy that is replaced", 600)
         run.signal_group(signal.SIGKILL)
         run.wait(30)
     before = lineage_file.read(tmp_path / "run")
     assert any(decision.why == "replaced" for decision in before)
-    with training(tmp_path, *options) as run:
-        assert run.wait(900) == 0, run.output
-        assert min(rewards(run).values()) > 400, rewards(run)
+    all_learn(tmp_path, mode)
     after = lineage_file.read(tmp_path / "run")
     assert after[: len(before)] == before and len(after) > len(before)
     numbers = [(decision.policy, decision.number) for decision in after]
