@@ -16,6 +16,7 @@ from benchmarks.cases.case import ROOT, Case, Setting, System
 from benchmarks.cases.doom import doom
 from benchmarks.cases.half_cheetah import half_cheetah
 from benchmarks.cases.multi_agent import multi_agent
+from benchmarks.cases.policies import policies_acrobot, policies_cartpole
 from benchmarks.cases.samplers import sampler_breakout, sampler_doom
 
 __all__ = ["ROOT", "Case", "Setting", "System", "all_cases"]
@@ -23,6 +24,15 @@ __all__ = ["ROOT", "Case", "Setting", "System", "all_cases"]
 
 def all_cases(python: str = sys.executable, device: str = "cpu") -> dict[str, Case]:
     """Every case by name; `python` runs this project's own engine, `device` is where all systems learn."""
-    training = (doom, cartpole, cartpole_small, breakout, half_cheetah, multi_agent)
+    training = (
+        doom,
+        cartpole,
+        cartpole_small,
+        breakout,
+        half_cheetah,
+        multi_agent,
+        policies_acrobot,
+        policies_cartpole,
+    )
     cases = [make(python, device) for make in training] + [sampler_doom(python), sampler_breakout(python)]
     return {case.name: case for case in cases}

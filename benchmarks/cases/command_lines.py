@@ -14,8 +14,20 @@ def our_engine(
     python: str, device: str, flags: tuple[str, ...], settings: tuple[Setting, ...], packages: tuple[str, ...] = ()
 ) -> System:
     """Training; `flags` are what the case fixes."""
+    return train("ours", python, device, flags, settings, packages)
+
+
+def train(
+    name: str,
+    python: str,
+    device: str,
+    flags: tuple[str, ...],
+    settings: tuple[Setting, ...],
+    packages: tuple[str, ...] = (),
+) -> System:
+    """Training with our engine, by another name where it is compared with itself."""
     return System(
-        name="ours",
+        name=name,
         command=(
             *(python, "-m", "sample_factory.algorithms.appo.train_appo", "--algo=APPO", f"--device={device}"),
             *("--train_dir={run_dir}", "--experiment=benchmark", "--with_wandb=False"),
