@@ -59,6 +59,8 @@ class Torment:
 
     def end(self) -> None:
         """Kill all that are left."""
+        for pid in self._roles:
+            os.kill(pid, signal.SIGKILL)
         for pid in list(self._roles):
             self._kill(pid)
 
@@ -101,6 +103,8 @@ class Torment:
         seed = self._generator.getrandbits(32)
         pid = os.fork()
         if pid == 0:
+            with contextlib.suppress(OSError):
+                os.nice(5)  # or who kills has to wait for a core
             os._exit(self._be(role, seed))
         self._roles[pid] = role
 
