@@ -115,8 +115,6 @@ def test_files_of_earlier_versions_and_torn_lines_are_read(tmp_path: Path) -> No
     path.write_bytes(b"1\n2\r\n\n\xff\xfe\nnan\n-3\n99999999999999999999\n4\n1")
     source = seeds(range(10), folder=tmp_path)
     assert sorted(take(source, 7)) == [0, 3, 5, 6, 7, 8, 9]
-    # The torn last line has not become part of the next one.
-    assert path.read_bytes().split(b"\n")[8:10] == [b"1", str(take(seeds(range(10)), 10)[0]).encode()] or True
 
 
 def test_a_torn_last_line_is_not_continued(tmp_path: Path) -> None:
@@ -144,14 +142,14 @@ def test_a_folder_that_cannot_be_written_to_is_said_once(tmp_path: Path, caplog:
 def test_a_line_that_a_full_disk_cuts_off_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    source = seeds([123456, 7], folder=tmp_path)
+    source = seeds([123456, 654321], folder=tmp_path)
     whole_write = os.write
     with monkeypatch.context() as full_disk:
         full_disk.setattr(os, "write", lambda fd, text: whole_write(fd, text[:2]))
         cut = source.next(0)
     kept = source.next(0)
     assert "bytes were written" in caplog.text
-    assert (tmp_path / FILE).read_bytes() == str(cut).encode()[:2] + b"\n" * (cut > 9) + str(kept).encode() + b"\n"
+    assert (tmp_path / FILE).read_text() == f"{str(cut)[:2]}\n{kept}\n"
 
 
 def test_a_level_path_does_not_lead_out_of_the_experiment(tmp_path: Path) -> None:
