@@ -26,7 +26,7 @@ class Levels(Protocol):
         ...
 
     def write(self, key: str, payload: bytes, level: str, seed: int) -> bool:
-        """Keep a level; says whether it is kept."""
+        """Keep a level, and that it is the one of this seed; says whether it is kept now."""
         ...
 
 
@@ -36,11 +36,12 @@ class LevelCache:
     `Lab` cannot be found by the garbage collector, so nothing in here may lead back to it.
     """
 
-    def __init__(self, store: Levels | None, slots: CompileSlots) -> None:
+    def __init__(self, store: Levels | None, slots: CompileSlots, *, notes_hits: bool = False) -> None:
         """
         Args:
             store: None keeps nothing.
             slots: where each compilation waits for its turn.
+            notes_hits: tell the store the seed of a level that it has: for those who only try seeds that it has not.
         """
         self.level = ""
         """Path of the level that is being played; whoever resets says so before each reset, as with the seed."""
@@ -55,7 +56,7 @@ class LevelCache:
         """Time that compilations took, without the wait for their turn."""
         self.stored_bytes = 0
         """Size of all levels that the store has taken."""
-        self._store, self._slots = store, slots
+        self._store, self._slots, self._notes_hits = store, slots, notes_hits
         self._compiling_since: float | None = None
         self._has_complained = False
 
@@ -100,7 +101,7 @@ class LevelCache:
 
     def _place(self, key: str, path: Path) -> bool:
         payload = None if self._store is None else self._store.read(key)
-        if payload is None:
+        if self._store is None or payload is None:
             return False
         # Beside its place, for a rename; DeepMind Lab loads whatever ends in .pk3.
         partial = path.with_name(f"{path.name}.partial")
@@ -111,6 +112,8 @@ class LevelCache:
             with contextlib.suppress(OSError):
                 partial.unlink()
             raise
+        if self._notes_hits:
+            self._store.write(key, payload, self.level, self.seed)
         return True
 
     def _end_compilation(self) -> None:

@@ -86,20 +86,18 @@ def fill(
     return _MET if plan.is_met else _NOT_MET
 
 
-def _fill(
-    plan: Plan, crew: Crew, display: Display, path: Path, min_free_gb: float, signals: list[int]
-) -> str:
+def _fill(plan: Plan, crew: Crew, display: Display, path: Path, min_free_gb: float, signals: list[int]) -> str:
     """Returns why it ended early, or an empty text."""
     said: set[str] = set()
     while not signals:
         free_bytes = shutil.disk_usage(path).free
         display.show(State(plan.num_ready, plan.num_wanted, plan.stored_bytes, free_bytes))
         if plan.takes_nothing:
-            return (
-                "the cache takes no more levels: --dmlab_level_cache_max_gb is reached, or it cannot be written to"
-            )
+            return "the cache takes no more levels: --dmlab_level_cache_max_gb is reached, or it cannot be written to"
         if free_bytes < min_free_gb * 1e9 and not plan.is_met:
-            return f"only {free_bytes / 1e9:.1f} GB are free on the disk of {path}, less than --min_free_gb={min_free_gb}"
+            return (
+                f"only {free_bytes / 1e9:.1f} GB are free on the disk of {path}, less than --min_free_gb={min_free_gb}"
+            )
         crew.give_work(plan.next_job)
         if not crew.is_busy:
             return ""

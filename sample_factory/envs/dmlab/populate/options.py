@@ -25,7 +25,7 @@ class PopulateOptions:
     min_free_gb: float = 3.0
     """Stop when less than this is free on the disk of the cache."""
     levels: tuple[str, ...] = ()
-    """Make only these, such as explore_goal_locations_small; all 15 that are compiled at each reset if none are given."""
+    """Make only these (explore_goal_locations_small); none means all 15 that are compiled at each reset."""
     target: int | None = None
     """How many there are to be of each level, instead of as many as the training needs."""
 

@@ -28,7 +28,7 @@ class Made(NamedTuple):
 
     level: str
     was_cached: bool = False
-    """Its layout was there already, under another seed: it will be fetched, not compiled."""
+    """Its layout was there already, under another seed; now it is under this one as well."""
     stored_bytes: int = 0
     """0 if the store did not take it."""
     error: str = ""

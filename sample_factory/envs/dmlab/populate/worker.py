@@ -66,7 +66,8 @@ def make_levels(workshop: Workshop, connection: Connection) -> None:
 
 def _work(workshop: Workshop, connection: Connection) -> None:
     slots = CompileSlots(workshop.num_compiles, workshop.compiles_folder)
-    with contextlib.closing(_Maker(workshop.open_lab, LevelCache(workshop.open_store(), slots))) as maker:
+    cache = LevelCache(workshop.open_store(), slots, notes_hits=True)
+    with contextlib.closing(_Maker(workshop.open_lab, cache)) as maker:
         while True:
             job: Job = connection.recv()
             os.ftruncate(1, 0)

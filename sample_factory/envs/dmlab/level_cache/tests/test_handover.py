@@ -70,6 +70,15 @@ def test_a_missing_level_is_compiled_in_a_place_and_stored_with_its_seed(slots: 
     assert cache.compile_seconds > 0
 
 
+def test_the_seed_of_a_level_that_is_there_is_noted_if_wanted(slots: CountedSlots, pk3: Path) -> None:
+    for notes_hits, written in ((False, []), (True, [(KEY, "a level", 17)])):
+        store = LevelsInMemory({KEY: b"new"})
+        cache = LevelCache(store, slots, notes_hits=notes_hits)
+        cache.level, cache.seed = "a level", 17
+        assert cache.fetch(KEY, str(pk3)) is True
+        assert store.written == written and cache.stored_bytes == 0
+
+
 def test_what_the_store_refuses_does_not_count_as_stored(slots: CountedSlots, pk3: Path) -> None:
     store = LevelsInMemory()
     store.is_full = True

@@ -73,7 +73,7 @@ class FolderOfLevels:
         return path.read_bytes() if path.exists() else None
 
     def write(self, key: str, payload: bytes, level: str, seed: int) -> bool:
-        if len(self.keys()) >= self._max_levels:
+        if self.read(key) is None and len(self.keys()) >= self._max_levels:
             return False
         (self._path / f"{key}.pk3").write_bytes(payload)
         (self._path / f"{level.replace('/', '_')}-{seed}.seed").touch()

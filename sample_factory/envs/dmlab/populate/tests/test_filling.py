@@ -45,7 +45,7 @@ def run(
 
 def left_over(tmp_path: Path) -> list[str]:
     names = (found.name for found in (tmp_path / "temporary").iterdir())
-    return [name for name in names if not name.startswith("sample_factory_compiles_")]
+    return [name for name in names if name.startswith("dmlab_populate_")]
 
 
 def test_all_targets_are_met_and_a_second_run_has_nothing_to_do(path: Path, tmp_path: Path, capsys: Any) -> None:
@@ -81,7 +81,8 @@ def test_a_level_that_cannot_be_made_does_not_keep_the_others_from_it(path: Path
 
 def test_a_level_with_few_layouts_comes_to_an_end(path: Path) -> None:
     assert run(path, {"a/few_layouts": 1}, target=60) == 0
-    assert len(FolderOfLevels(path).keys()) == 5
+    store = FolderOfLevels(path)
+    assert len(store.keys()) == 5 and len(store.seeds("a/few_layouts")) == 60
 
 
 def test_it_stops_when_the_cache_is_full(path: Path, capsys: Any) -> None:
@@ -101,7 +102,7 @@ def test_a_mistake_of_the_user_ends_it_at_once_with_one_line(path: Path, tmp_pat
         run(path, {"a/good": 1}, open_lab=open_missing_lab)
     assert left_over(tmp_path) == []
     (tmp_path / "file").touch()
-    with pytest.raises(ValueError, match="--dmlab_level_cache_path=.* cannot be made"):
+    with pytest.raises(ValueError, match=r"--dmlab_level_cache_path=.* cannot be made"):
         run(tmp_path / "file" / "cache", {"a/good": 1})
 
 

@@ -22,7 +22,7 @@ RATES = {"contributed/dmlab30/rooms_keys_doors_puzzle": 11200, "contributed/dmla
 
 
 def plan(targets: dict[str, int], cached: dict[str, list[int]] | None = None, num_workers: int = 1) -> Plan:
-    return Plan(targets, {**dict.fromkeys(targets, []), **(cached or {})}, num_workers, random.Random(0))
+    return Plan(targets, {level: (cached or {}).get(level, []) for level in targets}, num_workers, random.Random(0))
 
 
 def test_a_target_is_what_a_training_of_so_many_frames_plays() -> None:
