@@ -75,7 +75,9 @@ class FolderOfLevels:
     def write(self, key: str, payload: bytes, level: str, seed: int) -> bool:
         if self.read(key) is None and len(self.keys()) >= self._max_levels:
             return False
-        (self._path / f"{key}.pk3").write_bytes(payload)
+        partial = self._path / f"{os.getpid()}.partial"
+        partial.write_bytes(payload)
+        os.replace(partial, self._path / f"{key}.pk3")
         (self._path / f"{level.replace('/', '_')}-{seed}.seed").touch()
         return True
 
