@@ -10,14 +10,14 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, TextIO
 
 from deepmind_lab.layout import Layout
 from deepmind_lab.levels import LEVELS, Level, MapSpec
-from deepmind_lab.map_source import MapSource
+from deepmind_lab.map_source import CompileError, MapSource
 from deepmind_lab.observations import Moment, Spec, make_specs, observe
 from deepmind_lab.render import Picture, Scene, make_scene, render
 from deepmind_lab.settings import Settings
@@ -55,25 +55,35 @@ class Engine:
         seed = _unseeded.randrange(2**31) if seed is None else seed
         self._check_dataset()
         random = Random(f"{seed} {self._settings.mixer_seed}")
-        world = World(self._level, random, self._map_loader(seed), self._frames(), self._switches.early_end_probability)
+        early_end = self._switches.early_end_probability
+        try:
+            world = World(self._level, random, self._map_loader(seed), self._frames(), early_end)
+        except CompileError as error:
+            raise RuntimeError(f'Failed to start environment - "{error}"') from None
         self._maps.raise_error_of_cache()
         self._world, self._scene_of, self._picture = world, None, None
         if self._settings.of_script("logLevel", "INFO") not in _QUIET:
             print("\n".join(world.layout.entities))
 
     def advance(self, action: Sequence[int], frames: int) -> tuple[int, bool]:
-        """Let frames pass, fewer if the episode ends. Returns their reward and whether it goes on."""
+        """Let frames pass, fewer if the episode ends. Returns their reward and whether it goes on.
+
+        May call the cache: what that raises comes out when the frames have passed.
+        """
         world = self._playing()
         if self._switches.crash_probability and self._crashes.random() < self._switches.crash_probability:
             os._exit(1)
         if self._switches.step_microseconds:
             be_busy(self._switches.step_microseconds * 1e-6)
         reward = 0
-        for _ in range(frames):
-            reward += world.advance(action)
-            if world.has_ended:
-                break
         self._picture = None
+        try:
+            for _ in range(frames):
+                reward += world.advance(action)
+                if world.has_ended:
+                    break
+        except CompileError as error:
+            raise ValueError(f'Failed to advance environment "{error}"') from None
         self._maps.raise_error_of_cache()
         return reward, not world.has_ended
 
@@ -93,7 +103,7 @@ class Engine:
         assert self._world is not None, "no episode has been started"
         return self._world
 
-    def _map_loader(self, seed: int) -> Any:
+    def _map_loader(self, seed: int) -> Callable[[MapSpec], Layout]:
         """How the world gets a map: once for each name where questions follow each other, else once an episode."""
 
         def load(spec: MapSpec) -> Layout:

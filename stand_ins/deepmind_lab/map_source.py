@@ -21,6 +21,10 @@ from deepmind_lab.map_file import compile_map, read_map
 from deepmind_lab.switches import Switches, be_busy
 
 
+class CompileError(Exception):
+    """A map could not be compiled."""
+
+
 class MapSource:
     """Gets the maps of one `Lab`: their files lie in its folder, one for each name of a map."""
 
@@ -34,7 +38,7 @@ class MapSource:
         self._kept: dict[str, Layout] = {}
 
     def load(self, spec: MapSpec, random: Random) -> Layout:
-        """The map in a layout drawn with `random`; RuntimeError if it cannot be compiled. May call the cache."""
+        """The map in a layout drawn with `random`; CompileError if it cannot be compiled. May call the cache."""
         if not spec.layouts:
             return _built_map(spec)
         return self._read(spec, make_layout(spec.name, spec.plan, random.randrange(spec.layouts) + 1))
@@ -84,7 +88,7 @@ class MapSource:
                 compile_map(source, spec.name, spec.bots, path)
         except OSError as error:
             self._error = None
-            raise RuntimeError(f'Failed to start environment - "Failed to compile map {spec.name}: {error}"') from None
+            raise CompileError(f"Failed to compile map {spec.name}: {error}") from None
 
     def _compile_in_child(self, spec: MapSpec, source: str, path: Path) -> None:
         with tempfile.TemporaryDirectory() as folder:

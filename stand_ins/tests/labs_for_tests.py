@@ -1,0 +1,34 @@
+"""What the tests of the stand-in share: levels, actions, and a process of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+import deepmind_lab
+
+DESCRIBED = "contributed/dmlab30/language_select_described_object"
+SMALL = {"width": "32", "height": "24", "logLevel": "WARN"}
+
+STAND = np.zeros(7, dtype=np.intc)
+AHEAD = np.array([0, 0, 0, 1, 0, 0, 0], dtype=np.intc)
+
+MakeLab = Callable[..., deepmind_lab.Lab]
+SetSwitches = Callable[..., None]
+
+
+def run_python(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own that can import the stand-in."""
+    folder = str(Path(deepmind_lab.__file__).parents[1])
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env={"PYTHONPATH": folder, "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
