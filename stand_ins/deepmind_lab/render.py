@@ -74,7 +74,7 @@ def render(scene: Scene, pose: Pose, things: Sequence[Thing], width: int, height
     wall, wall_codes, panels = _walls(scene, pose, rays_x, rays_y)
 
     codes = _floor_and_ceiling(scene, pose, rays_x, rays_y, plane, below)
-    tiles = (below[:, None] * (wall * (4 / focal))[None, :] + (4 * _EYE)).astype(np.int8)
+    tiles = (below[:, None] * (wall * (4 / focal))[None, :] + (4 * _EYE)).astype(np.int16)
     is_wall = wall[None, :] < plane[:, None]
     np.copyto(codes, wall_codes[None, :] - 2 * ((tiles + panels[None, :]) & 1), where=is_wall)
     depth = np.minimum(plane[:, None], wall[None, :])
@@ -116,7 +116,7 @@ def _walls(
     colour = scene.wall_colours[np.where(is_x, row_x, row_y), np.where(is_x, column_x, column_y)]
     along = np.where(is_x, pose.y + to_x * rays_y, pose.x + to_y * rays_x)
     shade = np.clip(SHADES - 1 - distance * _FOG - 2 * is_x, _DARKEST, SHADES - 1).astype(np.intp)
-    return distance, colour * SHADES + shade, (along * 4).astype(np.intp)
+    return distance, colour * SHADES + shade, (along * 4).astype(np.int16)
 
 
 def _first_wall(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import numpy as np
 
@@ -19,6 +20,14 @@ AHEAD = np.array([0, 0, 0, 1, 0, 0, 0], dtype=np.intc)
 
 MakeLab = Callable[..., deepmind_lab.Lab]
 SetSwitches = Callable[..., None]
+
+
+def wander(lab: deepmind_lab.Lab, random: Random) -> float:
+    """Walk a little way in a random direction, finding things now and then; returns the reward."""
+    action = AHEAD.copy()
+    action[0] = random.choice((-100, -50, 0, 50, 100))
+    reward = lab.step(action, num_steps=4)
+    return reward + sum(lab.step(AHEAD, num_steps=4) for _ in range(4) if lab.is_running())
 
 
 def run_python(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

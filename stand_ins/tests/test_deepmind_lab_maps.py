@@ -9,10 +9,11 @@ import re
 import shutil
 import zipfile
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
-from labs_for_tests import AHEAD, DESCRIBED, SMALL, MakeLab, SetSwitches, run_python
+from labs_for_tests import AHEAD, DESCRIBED, SMALL, MakeLab, SetSwitches, run_python, wander
 
 from deepmind_lab import Lab
 from deepmind_lab.levels import DMLAB30, LEVELS
@@ -62,16 +63,16 @@ class Cache:
         self.stored[key] = Path(pk3_path).read_bytes()
 
 
-def play_until_maps_are_known(lab: Lab, cache: Cache, number: int) -> None:
-    """Walk ahead, which finds a thing now and then, until so many maps were asked for."""
-    seed = 0
-    while len({key.split("_noaas_")[0] for _, key in cache.calls}) < number:
-        if not lab.is_running():
-            seed += 1
-            lab.reset(seed=seed)
-        action = AHEAD.copy()
-        action[0] = (-40, 0, 40)[lab.num_steps() // 24 % 3]
-        lab.step(action, num_steps=4)
+def maps_asked_for(cache: Cache) -> list[str]:
+    """The names of the maps in the order of their fetches."""
+    return [key.partition("_noaas_")[0] for call, key in cache.calls if call == "fetch"]
+
+
+def wander_until_maps_are_known(lab: Lab, cache: Cache, number: int) -> None:
+    """Wander in the running episode until so many maps were asked for."""
+    random = Random(0)
+    while len(set(maps_asked_for(cache))) < number:
+        wander(lab, random)
 
 
 # -- which levels ask, and when
@@ -118,29 +119,11 @@ def test_language_levels_ask_once_for_each_map_even_in_step(make_lab: MakeLab) -
     lab = make_lab(observations=[], level_cache=cache)
     lab.reset(seed=1)
     assert len(cache.calls) == 2
-    play_until_maps_are_known(lab, cache, 2)
+    wander_until_maps_are_known(lab, cache, 2)
     for seed in range(20):
         lab.reset(seed=seed)
-        for _ in range(20):
-            lab.step(AHEAD, num_steps=4)
-    maps = [key.partition("_noaas_")[0] for call, key in cache.calls if call == "fetch"]
-    assert sorted(maps) == ["fourPositions", "fourPositions_customFloors"]
-
-
-def test_a_map_is_first_asked_for_in_step(make_lab: MakeLab) -> None:
-    cache = Cache()
-    lab = make_lab(observations=[], level_cache=cache)
-    for seed in range(50):  # an episode in which both maps occur
-        before = len(cache.calls)
-        lab.reset(seed=seed)
-        after = len(cache.calls)
-        while lab.is_running() and lab.num_steps() < 400:
-            lab.step(AHEAD, num_steps=4)
-        if after > before and len(cache.calls) > after:
-            return
-        lab.close()
-        lab = make_lab(observations=[], level_cache=cache)
-    pytest.fail("no map was asked for in step()")
+        wander(lab, Random(seed))
+    assert sorted(maps_asked_for(cache)) == ["fourPositions", "fourPositions_customFloors"]
 
 
 # -- keys and files
@@ -166,22 +149,28 @@ def test_key_is_the_hash_of_the_source_and_a_function_of_the_seed(make_lab: Make
         assert key.endswith(hashlib.md5(source).hexdigest())
 
 
-def test_files_have_the_size_and_members_of_real_ones(make_lab: MakeLab, tmp_path: Path) -> None:
-    for level, members in ((EXPLORE, {"explore_maze.bsp"}), (LASERTAG, {"lt_procedural.bsp", "lt_procedural.aas"})):
-        cache = Cache()
-        make_lab(level, [], level_cache=cache, temp_folder=str(tmp_path)).reset(seed=1)
-        (content,) = cache.stored.values()
-        (path,) = cache.paths
-        assert 2_000 < len(content) < 35_000
-        assert content.startswith(b"PK\x03\x04")
-        assert path == str(tmp_path / "baselab" / f"{path.rpartition('/')[2]}")
-        with zipfile.ZipFile(path) as archive:
-            assert set(archive.namelist()) == {f"maps/{member}" for member in members}
-        tmp_path /= "another"
+@pytest.mark.parametrize(
+    ("level", "name", "members"),
+    [
+        (EXPLORE, "explore_maze", {"maps/explore_maze.bsp"}),
+        (LASERTAG, "lt_procedural", {"maps/lt_procedural.bsp", "maps/lt_procedural.aas"}),
+    ],
+)
+def test_files_have_the_place_size_and_members_of_real_ones(
+    make_lab: MakeLab, tmp_path: Path, level: str, name: str, members: set[str]
+) -> None:
+    cache = Cache()
+    make_lab(level, [], level_cache=cache, temp_folder=str(tmp_path)).reset(seed=1)
+    (content,) = cache.stored.values()
+    (path,) = cache.paths
+    assert path == str(tmp_path / "baselab" / f"{name}.pk3")
+    assert 2_000 < len(content) < 35_000
+    with zipfile.ZipFile(path) as archive:
+        assert set(archive.namelist()) == members
 
 
-def test_skymazes_have_few_layouts_and_others_hardly_ever_the_same(make_lab: MakeLab) -> None:
-    maps = {name: spec.layouts for level in DMLAB30.values() for spec in level.maps if (name := spec.name)}
+def test_skymazes_have_few_layouts_and_others_hardly_ever_the_same() -> None:
+    maps = {spec.name: spec.layouts for level in DMLAB30.values() for spec in level.maps}
     assert maps["platforms_map"] == 100_000
     assert maps["explore_maze"] == maps["lt_procedural"] == maps["keysdoors_demo_map"] == 2**31 - 1
     assert maps["fourPositions"] == maps["sixRoomMap_customFloors"] == 1000
@@ -270,7 +259,7 @@ def test_what_the_cache_raises_in_step_comes_out_of_step(make_lab: MakeLab) -> N
     lab.reset(seed=1)
     cache.error = CacheError()
     with pytest.raises(CacheError):
-        play_until_maps_are_known(lab, cache, 3)
+        wander_until_maps_are_known(lab, cache, 3)
     assert cache.calls[-1][0] == "fetch"
 
 
@@ -311,7 +300,7 @@ def test_a_map_that_cannot_be_compiled_is_an_error_of_reset_or_step(make_lab: Ma
     lab.reset(seed=1)
     shutil.rmtree(tmp_path / "step")
     with pytest.raises(ValueError, match=r'^Failed to advance environment "Failed to compile map'):
-        play_until_maps_are_known(lab, cache, 3)
+        wander_until_maps_are_known(lab, cache, 3)
 
 
 # -- a bad file ends the process
