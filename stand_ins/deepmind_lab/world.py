@@ -104,7 +104,8 @@ class World:
             self.pose = Pose(*starts[0], 0.0, 0.0)
         else:
             self.pose = self._random_pose()
-            self.things = [self._scattered(item) for item in self._items if item.restarts]
+            self.things = []
+            self._add(restarts=True)
             self._scatter()
 
     def _random_pose(self) -> Pose:
@@ -116,8 +117,10 @@ class World:
         return Thing(*place, item.shape, item.colour, item.reward, restarts=item.restarts, heading=heading)
 
     def _free_place(self) -> tuple[float, float]:
+        """The middle of a cell with nothing in it that is not where the player is."""
         here = (self.pose.x, self.pose.y)
-        cells = self.layout.floor_cells()
+        taken = {(thing.x, thing.y) for thing in self.things}
+        cells = [cell for cell in self.layout.floor_cells() if cell not in taken]
         return self._random.choice([cell for cell in cells if math.dist(cell, here) > _FREE_AROUND_START])
 
     def _turn(self, look_right: int, look_down: int) -> None:
@@ -200,7 +203,11 @@ class World:
 
     def _scatter(self) -> None:
         """Bring back all that can be collected; goals stay where they are for the whole episode."""
-        goals = [thing for thing in self.things if thing.restarts]
-        self.things = goals + [
-            self._scattered(item) for item in self._items if not item.restarts for _ in range(item.count)
-        ]
+        self.things = [thing for thing in self.things if thing.restarts]
+        self._add(restarts=False)
+
+    def _add(self, restarts: bool) -> None:
+        for item in self._items:
+            if item.restarts == restarts:
+                for _ in range(item.count):
+                    self.things.append(self._scattered(item))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -31,13 +33,14 @@ def wander(lab: deepmind_lab.Lab, random: Random) -> float:
 
 
 def run_python(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a program in a process of its own that can import the stand-in."""
-    folder = str(Path(deepmind_lab.__file__).parents[1])
-    return subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        env={"PYTHONPATH": folder, "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    """Run a program in a process of its own that can import the stand-in; what it leaves behind is removed."""
+    path = {"PYTHONPATH": str(Path(deepmind_lab.__file__).parents[1]), "PATH": os.environ["PATH"]}
+    with tempfile.TemporaryDirectory() as folder:
+        return subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            env={**path, "TEST_TMPDIR": folder, "OMP_NUM_THREADS": "1", **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
