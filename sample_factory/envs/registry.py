@@ -89,6 +89,7 @@ _BUILT_IN = {
     "MiniGrid-": _BuiltIn("sample_factory.envs.minigrid.family:MINIGRID", extra="minigrid"),
     "atari_": _BuiltIn("sample_factory.envs.atari.family:FAMILY", extra="atari"),
     "bandit_": _BuiltIn("sample_factory.envs.small.bandit:FAMILY"),
+    "dmlab_": _BuiltIn("sample_factory.envs.dmlab.family:FAMILY"),
     "dmc_": _BuiltIn("sample_factory.envs.dmc.family:FAMILY", extra="dmc"),
     "doom_": _BuiltIn("sample_factory.envs.doom.family:FAMILY", extra="vizdoom"),
     "envpool_": _BuiltIn("sample_factory.envs.envpool_family:FAMILY", extra="envpool"),
