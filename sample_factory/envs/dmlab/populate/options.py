@@ -7,6 +7,7 @@ from typing import Any
 
 from sample_factory.config.checks import check_at_least, check_positive
 from sample_factory.config.config import NoFamilyOptions
+from sample_factory.envs.dmlab.options import DmlabOptions
 from sample_factory.system.cores import available_cores
 
 
@@ -14,7 +15,7 @@ from sample_factory.system.cores import available_cores
 class PopulateOptions:
     """How much to make of what, and where to."""
 
-    dmlab_level_cache_path: str = "./.dmlab_cache"
+    dmlab_level_cache_path: str = DmlabOptions.dmlab_level_cache_path
     """Folder of the level cache; what it has already counts."""
     dmlab_level_cache_max_gb: float | None = None
     """The cache takes no more levels than this; None sets no limit."""
