@@ -130,7 +130,8 @@ def _append_line(path: Path, line: bytes) -> None:
     fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         size = os.fstat(fd).st_size
-        # A line that a full disk has cut off would make another number of this one.
+        # A line that a full disk has cut off would make another number of this one. If it is only one that another
+        # process is writing, an empty line comes of it.
         is_torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"
         text = (b"\n" if is_torn else b"") + line + b"\n"
         written = os.write(fd, text)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import random
 import tempfile
+import time
 from collections.abc import Iterable
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sample_factory.envs.dmlab.level_cache.tests.uses_seeds import take_until_killed
 from sample_factory.envs.dmlab.level_cache.used_seeds import NUM_SEEDS, LevelSeeds
 
 LEVEL = "contributed/dmlab30/explore_object_locations_small"
@@ -162,3 +166,28 @@ def test_a_level_path_does_not_lead_out_of_the_experiment(tmp_path: Path) -> Non
 def test_an_environment_that_does_not_exist_is_refused(env: int, num_envs: int) -> None:
     with pytest.raises(ValueError, match="none of the"):
         seeds(env=env, num_envs=num_envs)
+
+
+def test_no_seed_comes_twice_when_processes_are_killed(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    chance = random.Random(0)
+    for num_envs in (3, 2, 4):
+        envs: dict[int, SpawnProcess] = {}
+        for turn in range(num_envs + 4):
+            env = turn % num_envs
+            if env in envs:
+                _kill(envs.pop(env), chance)
+            envs[env] = context.Process(target=take_until_killed, args=(tmp_path, LEVEL, env, num_envs))
+            envs[env].start()
+        for process in envs.values():
+            _kill(process, chance)
+    used = [int(line) for path in tmp_path.glob("*.used") for line in path.read_text().splitlines()]
+    assert len(used) == len(set(used)) > 100
+    assert set(used) <= set(map(int, (tmp_path / FILE).read_text().split()))
+
+
+def _kill(process: SpawnProcess, chance: random.Random) -> None:
+    time.sleep(chance.random() / 2)
+    process.kill()
+    process.join()
+    process.close()
