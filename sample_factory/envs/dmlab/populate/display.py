@@ -10,7 +10,10 @@ from datetime import timedelta
 from typing import NamedTuple, TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
 from sample_factory.system.rates import RateWindow
 
@@ -36,7 +39,7 @@ class Display:
         stream = stream or sys.stdout
         self._console, self._clock = Console(file=stream, highlight=False), clock
         is_terminal = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        self._bar = _Bar(self._console) if is_terminal else None
+        self._live = Live(console=self._console, auto_refresh=False) if is_terminal else None
         self._rates = RateWindow(_RATE_SEC)
         self._line_due = clock()
 
@@ -45,8 +48,9 @@ class Display:
         now = self._clock()
         self._rates.add(now, state.num_ready)
         text = describe(state, self._rates.rate(_RATE_SEC, now))
-        if self._bar is not None:
-            self._bar.show(state, text)
+        if self._live is not None:
+            self._live.start()
+            self._live.update(_with_bar(state, text), refresh=True)
         elif now >= self._line_due:
             self._line_due = now + _LINES_EVERY_SEC
             self.say(text)
@@ -57,8 +61,8 @@ class Display:
 
     def close(self) -> None:
         """Leave the last state on the screen."""
-        if self._bar is not None:
-            self._bar.close()
+        if self._live is not None:
+            self._live.stop()
 
 
 def describe(state: State, levels_per_sec: float | None) -> str:
@@ -70,23 +74,20 @@ def describe(state: State, levels_per_sec: float | None) -> str:
     speed = "-" if levels_per_sec is None else f"{levels_per_sec:.2f}"
     left = "-"
     if levels_per_sec:
-        left = str(timedelta(seconds=int((state.num_wanted - state.num_ready) / levels_per_sec)))
+        left = _duration((state.num_wanted - state.num_ready) / levels_per_sec)
     return (
         f"{state.num_ready:,} of {state.num_wanted:,} levels, {speed} levels/s, ETA {left}, "
         f"{state.stored_bytes / 1e9:.2f} GB stored, {state.free_bytes / 1e9:.1f} GB free"
     )
 
 
-class _Bar:
-    def __init__(self, console: Console) -> None:
-        columns = BarColumn(bar_width=20), TextColumn("{task.description}")
-        self._progress = Progress(*columns, console=console, auto_refresh=False)
-        self._task: TaskID = self._progress.add_task("", total=1.0)
-        self._progress.start()
+def _duration(seconds: float) -> str:
+    days, rest = divmod(int(seconds), 86_400)
+    return f"{days} d {rest // 3600} h" if days else str(timedelta(seconds=rest))
 
-    def show(self, state: State, text: str) -> None:
-        total = max(1, state.num_wanted)
-        self._progress.update(self._task, total=total, completed=state.num_ready, description=text, refresh=True)
 
-    def close(self) -> None:
-        self._progress.stop()
+def _with_bar(state: State, text: str) -> Table:
+    grid = Table.grid()
+    grid.add_row(ProgressBar(total=max(1, state.num_wanted), completed=state.num_ready, width=60))
+    grid.add_row(Text(text))
+    return grid

@@ -17,6 +17,7 @@ def test_a_line_says_how_far_how_fast_how_long_and_how_large() -> None:
     assert describe(state, 1.5) == (
         "1,200 of 89,100 levels, 1.50 levels/s, ETA 16:16:40, 0.05 GB stored, 123.4 GB free"
     )
+    assert "ETA 10 d 4 h" in describe(state, 0.1)
     assert "- levels/s, ETA -" in describe(state, None)
     assert "0.00 levels/s, ETA -" in describe(state, 0.0)
 

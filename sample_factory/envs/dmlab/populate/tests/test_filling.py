@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -114,13 +115,20 @@ def test_a_worker_that_is_stuck_is_killed(path: Path, monkeypatch: pytest.Monkey
 def test_an_interruption_ends_it_cleanly_with_status_2(path: Path) -> None:
     module = "sample_factory.envs.dmlab.populate.tests.fills_slowly"
     process = subprocess.Popen(
-        [sys.executable, "-m", module, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", module, str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     store = FolderOfLevels(path)
-    while not store.keys():
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    try:
+        while not store.keys():
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)  # all of them, as a terminal does
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 2
     assert errors == "interrupted; the levels that have been made are in the cache\n"
     assert len(store.keys()) == len(store.seeds("a/slow")) < 1000
