@@ -21,7 +21,8 @@ from typing import NamedTuple
 
 log = logging.getLogger(__name__)
 
-_POLL_SEC = 0.25
+# Soon again at first, then seldom: a hundred processes may wait, and each looks at every place.
+_FIRST_POLL_SEC, _POLL_GROWTH, _LAST_POLL_SEC = 0.01, 1.5, 0.25
 # A holder that is suspended keeps its place for ever. The limit is there for speed: after this time it is passed over.
 _LONGEST_WAIT_SEC = 900.0
 
@@ -77,7 +78,7 @@ class CompileSlots:
             self._place = None
 
     def _wait_for_place(self) -> FileIO | None:
-        deadline = time.monotonic() + _LONGEST_WAIT_SEC
+        deadline, pause_sec = time.monotonic() + _LONGEST_WAIT_SEC, _FIRST_POLL_SEC
         while True:
             try:
                 place = self._free_place()
@@ -90,7 +91,8 @@ class CompileSlots:
                 self._complain(f"no place in {self._folder} became free in {_LONGEST_WAIT_SEC:.0f} seconds")
                 return None
             self._still_alive()
-            time.sleep(_POLL_SEC)
+            time.sleep(pause_sec)
+            pause_sec = min(_LAST_POLL_SEC, pause_sec * _POLL_GROWTH)
 
     def _free_place(self) -> FileIO | None:
         _make_own_folder(self._folder)
