@@ -24,7 +24,7 @@ class Item(NamedTuple):
 
     shape: str
     colour: str
-    count: int
+    number: int
     reward: int
     restarts: bool = False
     """Whether touching it puts the player somewhere else and brings back what was collected."""

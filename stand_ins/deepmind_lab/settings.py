@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 _TRUE_OR_FALSE = {"hasAltCameras", "use_pbos", "logToStdErr", "minimalUI", "reducedUI"}
 _TRUE_OR_FALSE |= {"localLevelCache", "globalLevelCache"}
@@ -59,7 +60,8 @@ def read_settings(config: Mapping[str, str]) -> Settings:
 def _apply(settings: Settings, key: str, value: str) -> Settings:
     if key in _NUMBERS:
         field, read = _NUMBERS[key]
-        return replace(settings, **{field: read(key, value)})
+        values: dict[str, Any] = {field: read(key, value)}
+        return replace(settings, **values)
     if key == "levelDirectory":
         return replace(settings, level_directory=value)
     if key in _TRUE_OR_FALSE:

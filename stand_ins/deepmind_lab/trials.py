@@ -106,7 +106,7 @@ def _nonmatching(random: Random, layout: Layout) -> Trial:
 def _screen(random: Random, layout: Layout) -> Trial:
     colours = ("green", random.choice([colour for colour in NAMED if colour != "green"]))
     things = [
-        Thing(*place, "box", colour, int(colour == "green"))
+        Thing(*place, "box", colour, 1 if colour == "green" else -1)
         for place, colour in zip(_one_on_each_side(random, layout), colours, strict=True)
     ]
     return Trial("", things, {})

@@ -22,7 +22,7 @@ _STEEPEST = math.radians(80)
 _WALK = 3.2 * _FRAME_SEC
 _OPPONENT_WALK = 1.2 * _FRAME_SEC
 _RADIUS = 0.2
-_REACH = 0.45
+_REACH = 0.55
 _HALF_WIDTH_OF_OPPONENT = 0.25
 _GAZE = math.radians(4)
 _FRAMES_BETWEEN_SHOTS = 30
@@ -209,5 +209,5 @@ class World:
     def _add(self, restarts: bool) -> None:
         for item in self._items:
             if item.restarts == restarts:
-                for _ in range(item.count):
+                for _ in range(item.number):
                     self.things.append(self._scattered(item))

@@ -528,7 +528,8 @@ def test_a_step_can_crash_the_process() -> None:
 
 def test_a_step_and_a_compile_can_be_slow_without_letting_other_threads_run() -> None:
     program = f"""if True:
-        import deepmind_lab, numpy, threading, time
+        import deepmind_lab, numpy, sys, threading, time
+        sys.setswitchinterval(1e-4)
         lab = deepmind_lab.Lab({DESCRIBED!r}, [], {SMALL!r})
         beats = []
         stop = threading.Event()

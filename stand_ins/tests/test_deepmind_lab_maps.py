@@ -167,6 +167,7 @@ def test_files_have_the_place_size_and_members_of_real_ones(
     assert 2_000 < len(content) < 35_000
     with zipfile.ZipFile(path) as archive:
         assert set(archive.namelist()) == members
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}, "the same at any time"
 
 
 def test_skymazes_have_few_layouts_and_others_hardly_ever_the_same() -> None:
@@ -295,6 +296,9 @@ def test_a_map_that_cannot_be_compiled_is_an_error_of_reset_or_step(make_lab: Ma
         with pytest.raises(RuntimeError, match=r'^Failed to start environment - "Failed to compile map'):
             lab.reset(seed=1)
         assert "write" not in dict(cache.calls)
+        (tmp_path / str(error is None) / "baselab").mkdir(parents=True)
+        cache.error = None
+        assert lab.reset(seed=1), "what the cache raised is not kept for later"
     cache = Cache()
     lab = make_lab(LOCATED, [], level_cache=cache, temp_folder=str(tmp_path / "step"))
     lab.reset(seed=1)
@@ -314,11 +318,14 @@ BAD_FILES = {
     "something that is no zip": "open(path, 'wb').write(b'hello')",
     "a map of another name": "compile_map('', 'other', False, pathlib.Path(path))",
     "a zip without a sound map": "zipfile.ZipFile(path, 'w').writestr('maps/explore_maze.bsp', bytes(100))",
+    "a damaged map in a sound zip": "damaged = zipfile.ZipFile(path, 'w'); "
+    "bsp = zipfile.ZipFile(io.BytesIO(good)).read('maps/explore_maze.bsp'); "
+    "damaged.writestr('maps/explore_maze.bsp', bsp.replace(b'*', b' ')); damaged.close()",
     "a folder": "os.unlink(path); os.mkdir(path)",
 }
 
 PLAY_TWICE = f"""if True:
-    import os, pathlib, sys, zipfile
+    import io, os, pathlib, sys, zipfile
     import deepmind_lab
     from deepmind_lab.map_file import compile_map
 
