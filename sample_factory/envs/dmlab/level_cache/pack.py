@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -20,8 +20,8 @@ SUFFIX = ".sqlite"
 FULL_BYTES = 8 * 2**30
 """A pack is finished when it has this many bytes of payload; loose entries go before the next one is begun."""
 
-# Payloads fill whole pages: of a page about half is wasted per entry. Small pages waste less, and cost 4 bytes each;
-# measured in `benchmarks/level_stores.py`.
+# A payload fills whole pages, so up to one is wasted: with 1 KiB never more than 5% of a payload of 25 KB, on average
+# 2.1%; with 4 KiB up to 16%, on average 3.4%, and a third more lookups/s (`benchmarks.level_stores --pages`).
 PAGE_BYTES = 1024
 _TABLE = (
     "CREATE TABLE levels (key TEXT NOT NULL PRIMARY KEY, level TEXT NOT NULL, seed INTEGER NOT NULL, "
@@ -39,7 +39,7 @@ _BEGIN = (
 )
 # Where a page is damaged, what lies before and behind it can still be read, in the order of keys and of rows.
 _KEYS = tuple(
-    f"SELECT key FROM levels {order}"
+    f"SELECT key, rowid FROM levels {order}"
     for order in ("ORDER BY key", "ORDER BY key DESC", "NOT INDEXED ORDER BY rowid", "NOT INDEXED ORDER BY rowid DESC")
 )
 
@@ -56,6 +56,7 @@ class Pack:
         self.name = os.path.basename(path)
         self._connection: sqlite3.Connection | None = None
         self._pid = 0
+        self._row_of: dict[Any, int] = {}
         self._of_other_processes: list[sqlite3.Connection] = []  # after a fork they are neither used nor closed
 
     # hot path
@@ -74,11 +75,11 @@ class Pack:
 
     def entry(self, key: str) -> Entry | None:
         """The whole entry; as `read`."""
-        for level, seed, sha256, payload in self._rows(
-            "SELECT level, seed, sha256, payload FROM levels WHERE key = ?", key
-        ):
-            if not isinstance(seed, int):
-                raise DamagedError("its seed is no number")
+        column, value = ("rowid", self._row_of[key]) if key in self._row_of else ("key", key)
+        query = f"SELECT key, level, seed, sha256, payload FROM levels WHERE {column} = ?"
+        for found, level, seed, sha256, payload in self._rows(query, value):
+            if found != key or not isinstance(seed, int):
+                raise DamagedError("it has another key, or its seed is no number")
             return Entry(key, str(level), seed, _checked(sha256, payload))
         return None
 
@@ -88,13 +89,14 @@ class Pack:
         Raises:
             OSError: the pack cannot be read now.
         """
-        found: set[str] = set()
+        found: dict[Any, int] = {}
         for query in _KEYS:
             with contextlib.suppress(PackDamagedError):
-                for (key,) in self._rows(query):
-                    found.add(key)
-                return sorted(filter(is_key, found)), query == _KEYS[0]
-        return sorted(filter(is_key, found)), False
+                found.update(self._rows(query))  # what comes before an error stays
+                if query == _KEYS[0]:
+                    return _sorted_keys(found), True
+        self._row_of = found  # there is no relying on the index
+        return _sorted_keys(found), False
 
     def seeds(self, level: str) -> list[int]:
         """Of the entries of a level.
@@ -157,6 +159,10 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA cache_size = -512")
     if connection.execute("SELECT sql FROM sqlite_master WHERE name = 'levels'").fetchall() != [(_TABLE,)]:
         raise sqlite3.DatabaseError("it has no table of levels")
+
+
+def _sorted_keys(found: Iterable[Any]) -> list[str]:
+    return sorted(key for key in found if isinstance(key, str) and is_key(key))
 
 
 def _checked(sha256: object, payload: object) -> bytes:

@@ -9,6 +9,7 @@ import pytest
 
 from sample_factory.envs.dmlab.level_cache import compaction
 from sample_factory.envs.dmlab.level_cache.compaction import compact
+from sample_factory.envs.dmlab.level_cache.entries import shard
 from sample_factory.envs.dmlab.level_cache.packs import write_packs
 from sample_factory.envs.dmlab.level_cache.store import LevelStore
 from sample_factory.envs.dmlab.level_cache.tests.levels import LEVELS, entry_of, key_of
@@ -120,12 +121,16 @@ def test_left_over_temporary_files_are_deleted_after_a_day_only(store):
 
 def test_files_of_version_1_and_of_others_are_left_alone(store):
     write(store, 1)
-    theirs = [store.path / name for name in (key_of(2), "notes.txt", "objects/readme", "packs/readme")]
-    (store.path / "packs").mkdir()
+    names = (key_of(2), "notes.txt", "objects/readme", "objects/00/no key", f"objects/00/{key_of(3)}", "packs/readme")
+    theirs = [store.path / name for name in names]
+    assert shard(key_of(3)) != "00"
+    for folder in ("packs", "objects/00"):
+        (store.path / folder).mkdir(exist_ok=True)
     for path in theirs:
         path.write_bytes(b"something")
     compact(store)
     assert all(path.read_bytes() == b"something" for path in theirs)
+    assert not (store.path / "quarantine").exists()
 
 
 def test_what_is_replaced_while_it_is_compacted_is_there_afterwards(store, monkeypatch):

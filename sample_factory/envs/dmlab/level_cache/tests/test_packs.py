@@ -117,9 +117,12 @@ def test_values_of_other_types_are_damage(packed):
             packed.close()
             assert packed.read(key_of(4)) in (None, payload_of(4))
             assert set(packed.seeds(LEVELS[0])) >= {0, 2, 6}
+    connection.execute("UPDATE levels SET key = x'ff' WHERE key = ?", (key_of(6),))
     connection.close()
+    assert packed.read(key_of(6)) is None
+    write(packed, *range(100, 150))
     compact(packed)
-    write(packed, 4)
+    write(packed, 4, 6)
     assert holds(packed, *NUMBERS)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 
 from sample_factory.envs.dmlab.level_cache.compaction import compact
 from sample_factory.envs.dmlab.level_cache.entries import encode
+from sample_factory.envs.dmlab.level_cache.pack import PAGE_BYTES
 from sample_factory.envs.dmlab.level_cache.packs import write_packs
 from sample_factory.envs.dmlab.level_cache.store import LevelStore
 from sample_factory.envs.dmlab.level_cache.tests.levels import entry_of, key_of, payload_of, pk3
@@ -57,6 +60,21 @@ def test_of_a_damaged_pack_all_that_is_sound_is_saved(store):
     assert pack.name in quarantined(store) and not pack.exists()
     assert holds(LevelStore(store.path), *before)
     assert verify(store).damaged == 0
+
+
+def test_without_the_index_of_a_pack_its_levels_are_saved(store):
+    write(store, *range(60))
+    compact(store)
+    (pack,) = packs(store)
+    with contextlib.closing(sqlite3.connect(pack)) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_levels_1'"
+        ((page,),) = connection.execute(query).fetchall()
+    with pack.open("r+b") as file:
+        file.seek((page - 1) * PAGE_BYTES)
+        file.write(b"\xff" * PAGE_BYTES)
+    assert store.read(key_of(1)) is None
+    assert verify(store) == (60, 1, [], 0)
+    assert holds(LevelStore(store.path), *range(60))
 
 
 def test_a_file_that_is_no_pack_goes_to_quarantine(store):
