@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from sample_factory.envs.dmlab.levels import LEVELS
 from sample_factory.system.tests.test_summaries import read as read_summaries
 
 # As documented for a large machine; the flags behind it make it small.
-_COMMAND = (
+_COMMAND = shlex.split(
     "--env=dmlab_30 --train_for_seconds=3600000 --algo=APPO --gamma=0.99 --use_rnn=True --num_workers=90 "
     "--num_envs_per_worker=12 --ppo_epochs=1 --rollout=32 --recurrence=32 --batch_size=2048 --benchmark=False "
     "--ppo_epochs=1 --max_grad_norm=0.0 --dmlab_renderer=software --decorrelate_experience_max_seconds=120 "
@@ -25,13 +26,13 @@ _COMMAND = (
     "--set_workers_cpu_affinity=True --max_policy_lag=35 --pbt_target_objective=dmlab_target_objective "
     "--dmlab30_dataset=~/datasets/brady_konkle_oliva2008 --dmlab_use_level_cache=True "
     "--dmlab_level_cache_path=/home/user/dmlab_cache"
-).split()
-_SMALL = (
+)
+_SMALL = shlex.split(
     "--num_workers=2 --num_envs_per_worker=30 --dmlab_one_task_per_worker=False --num_policies=2 --batch_size=512 "
     "--encoder_type=conv --encoder_subtype=convnet_simple --hidden_size=16 --rollout=16 --recurrence=16 --res_w=48 "
     "--res_h=36 --pbt_period_env_steps=3000 --pbt_start_mutation=3000 --decorrelate_experience_max_seconds=0 "
     "--device=cpu --seed=1 --train_for_env_steps=30000 --experiment_summaries_interval=2"
-).split()
+)
 
 
 @pytest.fixture
