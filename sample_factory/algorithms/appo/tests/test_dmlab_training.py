@@ -70,3 +70,24 @@ def test_the_photographs_are_missed_before_anything_starts(deepmind_lab, tmp_pat
     monkeypatch.setenv("HOME", str(tmp_path))
     assert train_appo.main([*_COMMAND, *_SMALL, f"--train_dir={tmp_path}"]) == 1
     assert "--dmlab30_dataset=~/datasets/brady_konkle_oliva2008" in capfd.readouterr().err
+
+
+def test_a_worker_whose_engine_ends_the_process_is_replaced_and_leaves_nothing(
+    deepmind_lab, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setenv("DEEPMIND_LAB_STAND_IN", json.dumps({"episode_seconds": 1, "crash_probability": 0.002}))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    arguments = shlex.split(
+        "--algo=APPO --env=dmlab_explore_goal_locations_small --num_workers=2 --num_envs_per_worker=4 --batch_size=128 "
+        "--rollout=16 --recurrence=16 --encoder_subtype=convnet_simple --hidden_size=16 --res_w=48 --res_h=36 "
+        "--device=cpu --train_for_env_steps=12000 --seed=1 --experiment=crashes"
+    )
+    places = [f"--train_dir={tmp_path}", f"--dmlab_level_cache_path={tmp_path}/cache"]
+    with caplog.at_level("WARNING"):
+        assert train_appo.main([*arguments, *places]) == 0
+    assert "rollout worker" in caplog.text
+    left = [path for base in tmp_path.glob("sample_factory_dmlab_*") for path in base.iterdir()]
+    assert not left and not list(tmp_path.glob("dmlab_temp_folder_*"))
+    used = [line for path in (tmp_path / "crashes").rglob("*.dm_lvl_seeds") for line in path.read_text().split()]
+    assert len(used) > 20 and len(set(used)) == len(used)
