@@ -1,0 +1,246 @@
+"""Pictures of a study for papers: learning curves, one panel an environment, and performance profiles.
+
+Knows no file of an experiment. Colours are those of Okabe and Ito, which colour-blind people can tell apart.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+
+mpl.use("Agg")  # no display is needed to write a file
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from sample_factory.runner.results.report import metric_name
+from sample_factory.runner.results.settings import Key, Setting, differing_names, short
+from sample_factory.runner.results.study import EnvResults, SettingResults, Study
+
+FORMATS = ("png", "svg")
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#1b1f24")
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
+_DARK, _GREY, _PALE = "#1b1f24", "#5f6670", "#e6e8eb"
+_OTHERS = "#c3c8ce"
+_MOST_IN_COLOUR = 7
+"""Of more settings the best ones have a colour, the others are grey."""
+_PANEL_INCHES = (3.5, 2.5)
+_MOST_COLUMNS = 4
+_DPI = 200
+_STYLE: dict[Any, Any] = {
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.titlecolor": _DARK,
+    "axes.edgecolor": _GREY,
+    "axes.labelcolor": _DARK,
+    "xtick.color": _GREY,
+    "ytick.color": _GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": _PALE,
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "legend.title_fontsize": 8.5,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "sample-factory",  # the same study gives the same file
+}
+_UNITS = ((1e9, "billion frames"), (1e6, "million frames"), (1e3, "thousand frames"), (1.0, "frames"))
+_SCORES = {"score": "score", "reference": "normalized score", "study": "score, 0: worst, 1: best of the study"}
+
+
+class _Look(NamedTuple):
+    """How a setting is drawn; one without a colour of its own stays behind the others."""
+
+    colour: str
+    dashes: Any
+    is_other: bool
+
+
+_BEHIND = _Look(_OTHERS, "-", True)
+
+
+def draw(study: Study, folder: Path) -> list[Path]:
+    """Write curves.png, curves.svg, profiles.png and profiles.svg; returns what was written.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    written = []
+    with mpl.rc_context(_STYLE):
+        if any(run.curve is not None for results in study.envs for one in results.settings for run in one.runs):
+            written += _save(_curves(study), folder, "curves")
+        if study.overall:
+            written += _save(_profiles(study), folder, "profiles")
+    return written
+
+
+def _save(figure: Figure, folder: Path, name: str) -> Iterator[Path]:
+    try:
+        for kind in FORMATS:
+            path, partial = folder / f"{name}.{kind}", folder / f".{name}.{kind}.partial"
+            metadata = {"Date": None} if kind == "svg" else {}
+            figure.savefig(partial, format=kind, dpi=_DPI, metadata=metadata)
+            os.replace(partial, path)
+            yield path
+    finally:
+        plt.close(figure)
+
+
+def _curves(study: Study) -> Figure:
+    count = len(study.envs)
+    # As square as it goes, because a page is: 6 panels are 3 x 2, not 4 + 2.
+    columns = count if count <= _MOST_COLUMNS - 1 else min(_MOST_COLUMNS, int(np.ceil(np.sqrt(count))))
+    rows = -(-count // columns)
+    size = _PANEL_INCHES[0] * columns, _PANEL_INCHES[1] * rows
+    figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    shared = _shared_looks([_settings(results) for results in study.envs])
+    for panel in axes.flat[count:]:
+        panel.set_visible(False)
+    for position, (panel, results) in enumerate(zip(axes.flat, study.envs, strict=False)):
+        looks = shared or _looks(_settings(results))
+        _draw_env(panel, results, looks)
+        if position % columns == 0 or results.metric != study.envs[position - 1].metric:
+            panel.set_ylabel(metric_name(results.metric))
+        if shared is None or count == 1:
+            _legend(panel, results.settings, looks)
+    if shared is not None and count > 1:
+        _legend(figure, _most_seeds(study), shared)
+    return figure
+
+
+def _draw_env(panel: Axes, results: EnvResults, looks: Mapping[Key, _Look]) -> None:
+    # Worst first, so that the best lies on top.
+    for one in reversed(results.settings):
+        look = looks[one.setting.key]
+        order = 1 if look.is_other else 2
+        band = one.band
+        panel.fill_between(
+            results.grid, band.low, band.high, color=look.colour, alpha=0.0 if look.is_other else 0.18, linewidth=0,
+            zorder=order,
+        )  # fmt: skip
+        # Where some have ended or not got to yet, the mean is of other runs than before.
+        of_all = np.where(band.count == band.count.max(), band.mean, np.nan)
+        width = 0.9 if look.is_other else 1.6
+        panel.plot(results.grid, band.mean, color=look.colour, linewidth=0.8, alpha=0.55, linestyle=":", zorder=order)
+        panel.plot(results.grid, of_all, color=look.colour, linewidth=width, linestyle=look.dashes, zorder=order + 1)
+    panel.set_title(results.env, loc="left", fontweight="bold")
+    _scale_frames(panel, results.grid[-1])
+    panel.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    panel.tick_params(length=0)
+
+
+def _scale_frames(panel: Axes, end: float) -> None:
+    size, name = next(unit for unit in _UNITS if end >= 2 * unit[0] or unit[0] == 1.0)
+    panel.set_xlim(0, end)
+    panel.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda frames, position: f"{frames / size:g}"))
+    panel.set_xlabel(name)
+
+
+def _profiles(study: Study) -> Figure:
+    figure, panel = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
+    looks = _looks([one.setting for one in study.overall])
+    for one in reversed(study.overall):
+        look = looks[one.setting.key]
+        order = 1 if look.is_other else 2
+        if one.profile_limits is not None and not look.is_other:
+            panel.fill_between(
+                study.thresholds, *one.profile_limits, color=look.colour, alpha=0.18, linewidth=0, step="mid",
+                zorder=order,
+            )  # fmt: skip
+        panel.plot(
+            study.thresholds, one.profile, color=look.colour, linewidth=0.9 if look.is_other else 1.6,
+            linestyle=look.dashes, drawstyle="steps-mid", zorder=order + 1,
+        )  # fmt: skip
+    panel.set_xlim(study.thresholds[0], study.thresholds[-1])
+    panel.set_ylim(0, 1.02)
+    panel.set_xlabel(_SCORES[study.scale])
+    panel.set_ylabel("share of runs with a higher score")
+    panel.tick_params(length=0)
+    if len(study.overall) > 1:
+        names = differing_names([one.setting.values for one in study.overall])
+        lines = [(_text(one.setting, names), looks[one.setting.key]) for one in study.overall]
+        _put_legend(panel, lines, names, loc="best")
+    return figure
+
+
+def _settings(results: EnvResults) -> list[Setting]:
+    return [one.setting for one in results.settings]
+
+
+def _shared_looks(panels: Sequence[Sequence[Setting]]) -> dict[Key, _Look] | None:
+    """One look for a setting in all panels, if each has the same few ones."""
+    keys = [{setting.key for setting in settings} for settings in panels]
+    if len(keys[0]) > _MOST_IN_COLOUR or any(one != keys[0] for one in keys):
+        return None
+    # In the order of the values: which colour a setting has must not depend on luck.
+    return _looks(sorted(panels[0], key=lambda setting: _sortable(setting.values)))
+
+
+def _looks(settings: Sequence[Setting]) -> dict[Key, _Look]:
+    """By rank."""
+    looks = {}
+    for rank, setting in enumerate(settings):
+        dashes = _DASHES[rank % len(_DASHES)]
+        looks[setting.key] = _Look(_COLOURS[rank], dashes, False) if rank < _MOST_IN_COLOUR else _BEHIND
+    return looks
+
+
+def _sortable(values: Mapping[str, Any]) -> list[tuple[bool, float, str]]:
+    """Numbers by size, then everything else by its text."""
+    is_number = [isinstance(value, (int, float)) for value in values.values()]
+    return [
+        (not number, float(value) if number else 0.0, "" if number else str(value))
+        for number, value in zip(is_number, values.values(), strict=True)
+    ]
+
+
+def _most_seeds(study: Study) -> list[SettingResults]:
+    """Each setting where it has the most runs: a legend for all panels says how many there are at most."""
+    found: dict[Key, SettingResults] = {}
+    for results in study.envs:
+        for one in results.settings:
+            known = found.get(one.setting.key)
+            if known is None or one.band.count.max() > known.band.count.max():
+                found[one.setting.key] = one
+    return sorted(found.values(), key=lambda one: _sortable(one.setting.values))
+
+
+def _legend(where: Axes | Figure, settings: Sequence[SettingResults], looks: Mapping[Key, _Look]) -> None:
+    names = differing_names([one.setting.values for one in settings])
+    lines = [
+        (f"{_text(one.setting, names)} (n = {one.band.count.max()})".strip(), look)
+        for one in settings
+        if not (look := looks[one.setting.key]).is_other
+    ]
+    others = sum(looks[one.setting.key].is_other for one in settings)
+    if others:
+        lines.append((f"{others} other{'s' if others > 1 else ''}", _BEHIND))
+    if isinstance(where, Axes):
+        _put_legend(where, lines, names, loc="best")
+    else:
+        _put_legend(where, lines, names, loc="outside lower center", ncols=min(len(lines), 4))
+
+
+def _put_legend(where: Axes | Figure, lines: Sequence[tuple[str, _Look]], names: Sequence[str], **place: Any) -> None:
+    handles = [
+        Line2D([], [], color=look.colour, linestyle=look.dashes, linewidth=1.8, label=text) for text, look in lines
+    ]
+    title = ", ".join(names) or None
+    where.legend(handles=handles, title=title, alignment="left", handlelength=2.2, labelcolor=_DARK, **place)
+
+
+def _text(setting: Setting, names: Sequence[str]) -> str:
+    """Only the values: the names are the title of the legend."""
+    return ", ".join(short(setting.values.get(name)) for name in names)
