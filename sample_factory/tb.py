@@ -69,7 +69,7 @@ def link_matches(root: Path, masks: Sequence[str], links: Path) -> int:
 
     A folder inside another one that matches is left to that.
     """
-    matches = sorted({path for mask in masks for path in root.glob(mask) if path.is_dir()})
+    matches = sorted({path for mask in masks for path in root.glob(mask) if path.is_dir() and path != root})
     chosen: list[Path] = []
     for path in matches:
         if not any(parent in chosen for parent in path.parents):
@@ -127,17 +127,17 @@ def _watch(
     signals: list[int],
 ) -> None:
     """Until it is time to start it anew, or a signal comes."""
-    started = looked = time.monotonic()
-    is_up = False
-    while not signals and (now := time.monotonic()) - started < options.refresh_every:
+    started = looked = now = time.monotonic()
+    up_since: float | None = None
+    while not signals and (up_since is None or now - up_since < options.refresh_every):
         if child.poll() is not None:
             raise ValueError(f"tensorboard ended with exit status {child.returncode}; its messages are above")
-        if not is_up:
-            is_up = _answers(port)
-            if is_up:
-                print(f"TensorBoard: http://localhost:{port}/ (Ctrl-C ends it)", flush=True)
-            elif now - started > _START_SEC:
-                raise ValueError(f"tensorboard did not start within {_START_SEC:.0f} seconds")
+        now = time.monotonic()
+        if up_since is None and _answers(port):
+            up_since = now
+            print(f"TensorBoard: http://localhost:{port}/ (Ctrl-C ends it)", flush=True)
+        if up_since is None and now - started > _START_SEC:
+            raise ValueError(f"tensorboard did not start within {_START_SEC:.0f} seconds")
         if now - looked >= options.reload_interval:
             looked = now
             link_matches(root, options.masks, links)

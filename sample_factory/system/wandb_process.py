@@ -172,8 +172,8 @@ def run_session(lines: BinaryIO) -> None:
     for line in lines:
         _, kind, data = json.loads(line)
         if kind == "open":
-            paths = {"directory": Path(data.pop("directory")), "files": [Path(name) for name in data.pop("files")]}
-            session = WandbSession(**data, **paths)
+            data["directory"], data["files"] = Path(data["directory"]), [Path(name) for name in data["files"]]
+            session = WandbSession(**data)
             if not session.start():
                 return
         elif kind == "log" and session is not None:

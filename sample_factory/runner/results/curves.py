@@ -32,7 +32,7 @@ def make_curve(frames: np.ndarray, values: np.ndarray) -> Curve | None:
 
 def on_grid(curve: Curve, grid: np.ndarray) -> np.ndarray:
     """Values [len(grid)] between the points; NaN before the first and after the last one."""
-    return np.interp(grid, curve.frames, curve.values, left=np.nan, right=np.nan)
+    return np.asarray(np.interp(grid, curve.frames, curve.values, left=np.nan, right=np.nan))
 
 
 def mean_between(curve: Curve, begin: float, end: float) -> float:

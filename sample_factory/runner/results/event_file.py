@@ -75,7 +75,7 @@ def parse_events(path: Path) -> Events:
 
 def _load(kept: Path, stamp: np.ndarray) -> Events | None:
     try:
-        with np.load(kept, allow_pickle=False) as arrays:
+        with kept.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             if not np.array_equal(arrays["stamp"], stamp):
                 return None
             return Events(

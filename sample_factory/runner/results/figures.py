@@ -76,7 +76,7 @@ def draw(study: Study, folder: Path) -> list[Path]:
     Raises:
         OSError: they cannot be written.
     """
-    written = []
+    written: list[Path] = []
     with mpl.rc_context(_STYLE):
         if any(run.curve is not None for results in study.envs for one in results.settings for run in one.runs):
             written += _save(_curves(study), folder, "curves")
@@ -130,7 +130,7 @@ def _draw_env(panel: Axes, results: EnvResults, looks: Mapping[Key, _Look]) -> N
             zorder=order,
         )  # fmt: skip
         # Where some have ended or not got to yet, the mean is of other runs than before.
-        of_all = np.where(band.count == band.count.max(), band.mean, np.nan)
+        of_all = np.where(band.num_runs == band.num_runs.max(), band.mean, np.nan)
         width = 0.9 if look.is_other else 1.6
         panel.plot(results.grid, band.mean, color=look.colour, linewidth=0.8, alpha=0.55, linestyle=":", zorder=order)
         panel.plot(results.grid, of_all, color=look.colour, linewidth=width, linestyle=look.dashes, zorder=order + 1)
@@ -156,8 +156,8 @@ def _profiles(study: Study) -> Figure:
         order = 1 if look.is_other else 2
         if one.profile_limits is not None and not look.is_other:
             panel.fill_between(
-                study.thresholds, *one.profile_limits, color=look.colour, alpha=0.18, linewidth=0, step="mid",
-                zorder=order,
+                study.thresholds, one.profile_limits[0], one.profile_limits[1], color=look.colour, alpha=0.18,
+                linewidth=0, step="mid", zorder=order,
             )  # fmt: skip
         panel.plot(
             study.thresholds, one.profile, color=look.colour, linewidth=0.9 if look.is_other else 1.6,
@@ -212,7 +212,7 @@ def _most_seeds(study: Study) -> list[SettingResults]:
     for results in study.envs:
         for one in results.settings:
             known = found.get(one.setting.key)
-            if known is None or one.band.count.max() > known.band.count.max():
+            if known is None or one.band.num_runs.max() > known.band.num_runs.max():
                 found[one.setting.key] = one
     return sorted(found.values(), key=lambda one: _sortable(one.setting.values))
 
@@ -220,7 +220,7 @@ def _most_seeds(study: Study) -> list[SettingResults]:
 def _legend(where: Axes | Figure, settings: Sequence[SettingResults], looks: Mapping[Key, _Look]) -> None:
     names = differing_names([one.setting.values for one in settings])
     lines = [
-        (f"{_text(one.setting, names)} (n = {one.band.count.max()})".strip(), look)
+        (f"{_text(one.setting, names)} (n = {one.band.num_runs.max()})".strip(), look)
         for one in settings
         if not (look := looks[one.setting.key]).is_other
     ]

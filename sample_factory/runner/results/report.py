@@ -161,7 +161,7 @@ def _described_setting(one: SettingResults) -> dict[str, Any]:
             "mean": _numbers(one.band.mean),
             "low": _numbers(one.band.low),
             "high": _numbers(one.band.high),
-            "experiments": one.band.count.tolist(),
+            "experiments": one.band.num_runs.tolist(),
         },
     }
 

@@ -76,7 +76,7 @@ class Band(NamedTuple):
     """[points]"""
     low: np.ndarray
     high: np.ndarray
-    count: np.ndarray
+    num_runs: np.ndarray
     """int [points], runs that have got so far."""
 
 
@@ -87,21 +87,20 @@ def band(values: np.ndarray, resamples: int) -> Band:
         values: [runs, points], NaN where a run has no value.
     """
     present = np.isfinite(values)
-    count = present.sum(axis=0)
-    found = Band(*(np.full(values.shape[1], np.nan) for _ in range(3)), count)
+    mean, low, high = (np.full(values.shape[1], np.nan) for _ in range(3))
     # Few runs end where others go on, so there are few different sets of runs.
     for runs in np.unique(present.T, axis=0):
         points = (present == runs[:, None]).all(axis=0)
         if runs.any():
             part = values[np.ix_(runs, points)]
-            found.mean[points] = part.mean(axis=0)
+            mean[points] = part.mean(axis=0)
             if runs.sum() > 1:
-                found.low[points], found.high[points] = percentile_limits(_resampled_means(part, resamples))
-    return found
+                low[points], high[points] = percentile_limits(_resampled_means(part, resamples))
+    return Band(mean, low, high, present.sum(axis=0))
 
 
 def _resampled_means(values: np.ndarray, resamples: int) -> np.ndarray:
     """[runs, points] -> [resamples, points]."""
     num_runs = len(values)
     drawn = np.random.default_rng(_SEED).multinomial(num_runs, np.full(num_runs, 1 / num_runs), size=resamples)
-    return drawn @ values / num_runs
+    return np.asarray(drawn @ values / num_runs)

@@ -259,7 +259,7 @@ def _overall(
     everywhere = [(settings[key], strata) for key, strata in scores.items() if len(strata) == len(envs)]
     pooled = [stratum for _, strata in everywhere for stratum in strata]
     low, high = (min(map(np.min, pooled)), max(map(np.max, pooled))) if pooled else (0.0, 1.0)
-    margin = 0.02 * (high - low)
+    margin = 0.02 * (high - low) or 0.5
     thresholds = np.linspace(low - margin, high + margin, _THRESHOLDS)
     names = differing_names([setting.values for setting, _ in everywhere])
     found = [

@@ -112,7 +112,7 @@ def test_limits_of_a_profile_are_around_it():
 def test_band_is_the_mean_of_those_that_have_got_so_far():
     found = band(np.array([[0.0, 2.0, np.nan, np.nan], [2.0, 4.0, 6.0, np.nan]]), 2000)
     assert found.mean == pytest.approx([1, 3, 6, np.nan], nan_ok=True)
-    assert found.count.tolist() == [2, 2, 1, 0]
+    assert found.num_runs.tolist() == [2, 2, 1, 0]
     assert found.low == pytest.approx([0, 2, np.nan, np.nan], nan_ok=True)
     assert found.high == pytest.approx([2, 4, np.nan, np.nan], nan_ok=True)
 

@@ -54,20 +54,20 @@ def test_settings_are_ranked_by_what_was_asked_for():
 
 def test_experiments_are_compared_at_frames_that_all_who_are_done_have_had():
     experiments = [
-        made(line(100, 100.0), name="long", seed=1),
-        made(line(50, 50.0), name="short", seed=2),
-        made(line(20, 20.0), name="running", seed=3, is_done=False),
-        made(line(48, 48.0), name="almost", seed=4, is_done=False),
+        made(line(1000, 1000.0), name="long", seed=1),
+        made(line(500, 500.0), name="short", seed=2),
+        made(line(200, 200.0), name="running", seed=3, is_done=False),
+        made(line(480, 480.0), name="almost", seed=4, is_done=False),
     ]
     found = study(experiments)
     [env] = found.envs
-    assert env.horizon == 50
+    assert env.horizon == 500
     finals = {run.experiment.name: run.final for run in env.settings[0].runs}
-    assert finals["long"] == pytest.approx(47.5)
-    assert finals["short"] == pytest.approx(47.5)
+    assert finals["long"] == pytest.approx(475)
+    assert finals["short"] == pytest.approx(475)
     assert finals["running"] is None
-    assert finals["almost"] == pytest.approx((3 * (45 + 48) / 2 + 2 * 48) / 5)
-    assert any("running" in note and "50" in note for note in found.notes)
+    assert finals["almost"] == pytest.approx((30 * (450 + 480) / 2 + 20 * 480) / 50)
+    assert any("running" in note and "500" in note for note in found.notes)
 
 
 def test_frames_may_be_chosen():
