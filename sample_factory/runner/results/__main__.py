@@ -45,9 +45,10 @@ def _main(options: ResultsRunConfig) -> int:
     commands = confirmation(study, options.by, options.confirm, found.root, options.program) if options.confirm else []
     out = found.root / "results" if options.out is None else Path(options.out)
     try:
-        _write(found, study, options, out)
+        lines = _write(found, study, options, out)
     except OSError as error:
         raise ValueError(f"cannot write to {out}: {error.strerror or error}") from None
+    print("\n".join(lines), flush=True)
     if options.run:
         return run_all(commands)
     for command in commands:
@@ -55,32 +56,29 @@ def _main(options: ResultsRunConfig) -> int:
     return 0
 
 
-def _write(found: Found, study: Study, options: ResultsRunConfig, out: Path) -> None:
+def _write(found: Found, study: Study, options: ResultsRunConfig, out: Path) -> list[str]:
+    """Returns what there is to say about the files."""
     out.mkdir(parents=True, exist_ok=True)
     about: dict[str, Any] = {"root": str(found.root), "policy": options.policy, "resamples": options.resamples}
     replace_text(out / "results.json", json.dumps(describe(study, options.by, about), indent=1, allow_nan=False) + "\n")
-    print(out / "results.json")
     table = Table(found.experiments, study.hyper_parameters, options.tags)
     table.write_csv(out / "table.csv")
-    print(f"{out / 'table.csv'} ({table.num_rows:,} rows)")
+    lines = [str(out / "results.json"), f"{out / 'table.csv'} ({table.num_rows:,} rows)"]
     try:
         table.write_parquet(out / "table.parquet")
-        print(out / "table.parquet")
+        lines.append(str(out / "table.parquet"))
     except ImportError:
-        print("no table.parquet: it needs pyarrow (pip install 'sample-factory[parquet]')")
-    if options.figures:
-        _draw(study, out)
+        lines.append("no table.parquet: it needs pyarrow (pip install 'sample-factory[parquet]')")
+    return [*lines, *(_draw(study, out) if options.figures else [])]
 
 
-def _draw(study: Study, out: Path) -> None:
+def _draw(study: Study, out: Path) -> list[str]:
     try:
         # Only here, because the package is optional.
         from sample_factory.runner.results import figures
     except ModuleNotFoundError as error:
-        print(f"no pictures: they need {error.name} (pip install 'sample-factory[plot]')")
-        return
-    for path in figures.draw(study, out):
-        print(path)
+        return [f"no pictures: they need {error.name} (pip install 'sample-factory[plot]')"]
+    return list(map(str, figures.draw(study, out)))
 
 
 def _read_reference(path: Path) -> dict[str, tuple[float, float]]:

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sample_factory.runner.results.event_records import read_records
+
 
 class Events(NamedTuple):
     """Scalars in the order in which they were written."""
@@ -51,8 +53,7 @@ def parse_events(path: Path) -> Events:
     Raises:
         OSError: it cannot be read.
     """
-    # Imported here: half a second, and results that are kept do without.
-    from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+    # Imported here: results that are kept do without.
     from tensorboard.compat.proto.event_pb2 import Event
 
     known: dict[str, int] = {}
@@ -60,7 +61,7 @@ def parse_events(path: Path) -> Events:
     frames: list[int] = []
     values: list[float] = []
     started = 0.0
-    for record in RawEventFileLoader(str(path)).Load():
+    for record in read_records(path.read_bytes()):
         event = Event.FromString(record)
         started = started or event.wall_time
         for value in event.summary.value:

@@ -5,6 +5,7 @@ Knows no file of an experiment. Colours are those of Okabe and Ito, which colour
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,13 +27,16 @@ from sample_factory.runner.results.settings import Key, Setting, differing_names
 from sample_factory.runner.results.study import EnvResults, SettingResults, Study
 
 FORMATS = ("png", "svg")
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#1b1f24")
-_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _DARK, _GREY, _PALE = "#1b1f24", "#5f6670", "#e6e8eb"
 _OTHERS = "#c3c8ce"
-_MOST_IN_COLOUR = 7
-"""Of more settings the best ones have a colour, the others are grey."""
+"""Of more settings than there are colours only the best ones have one."""
+_MOST_BANDS = 4
+"""Bands of more profiles hide each other."""
 _PANEL_INCHES = (3.5, 2.5)
+_SINGLE_INCHES = (4.4, 2.9)
+_INCHES_PER_LETTER = 0.075
+"""Of a legend beside a panel."""
 _MOST_COLUMNS = 4
 _DPI = 200
 _STYLE: dict[Any, Any] = {
@@ -63,11 +67,17 @@ class _Look(NamedTuple):
     """How a setting is drawn; one without a colour of its own stays behind the others."""
 
     colour: str
-    dashes: Any
     is_other: bool
 
 
-_BEHIND = _Look(_OTHERS, "-", True)
+class _Legend(NamedTuple):
+    """The names of hyper-parameters, and a line for each choice of values."""
+
+    names: list[str]
+    lines: list[tuple[str, _Look]]
+
+
+_BEHIND = _Look(_OTHERS, True)
 
 
 def draw(study: Study, folder: Path) -> list[Path]:
@@ -100,22 +110,27 @@ def _save(figure: Figure, folder: Path, name: str) -> Iterator[Path]:
 def _curves(study: Study) -> Figure:
     count = len(study.envs)
     # As square as it goes, because a page is: 6 panels are 3 x 2, not 4 + 2.
-    columns = count if count <= _MOST_COLUMNS - 1 else min(_MOST_COLUMNS, int(np.ceil(np.sqrt(count))))
+    columns = count if count < _MOST_COLUMNS else min(_MOST_COLUMNS, math.ceil(math.sqrt(count)))
     rows = -(-count // columns)
-    size = _PANEL_INCHES[0] * columns, _PANEL_INCHES[1] * rows
-    figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
     shared = _shared_looks([_settings(results) for results in study.envs])
+    looks = [shared or _looks(_settings(results)) for results in study.envs]
+    legends = [_legend(results.settings, look) for results, look in zip(study.envs, looks, strict=True)]
+    beside = max(map(_width, legends)) if shared is None or count == 1 else 0.0
+    width, height = _SINGLE_INCHES if count == 1 else _PANEL_INCHES
+    figure, axes = plt.subplots(
+        rows, columns, figsize=((width + beside) * columns, height * rows), layout="constrained", squeeze=False
+    )
     for panel in axes.flat[count:]:
         panel.set_visible(False)
-    for position, (panel, results) in enumerate(zip(axes.flat, study.envs, strict=False)):
-        looks = shared or _looks(_settings(results))
-        _draw_env(panel, results, looks)
+    for position, results in enumerate(study.envs):
+        panel = axes.flat[position]
+        _draw_env(panel, results, looks[position])
         if position % columns == 0 or results.metric != study.envs[position - 1].metric:
             panel.set_ylabel(metric_name(results.metric))
-        if shared is None or count == 1:
-            _legend(panel, results.settings, looks)
-    if shared is not None and count > 1:
-        _legend(figure, _most_seeds(study), shared)
+        if beside:
+            _put_beside(panel, legends[position])
+    if not beside and shared is not None:
+        _put_below(figure, _legend(_with_most_runs(study), shared))
     return figure
 
 
@@ -132,8 +147,8 @@ def _draw_env(panel: Axes, results: EnvResults, looks: Mapping[Key, _Look]) -> N
         # Where some have ended or not got to yet, the mean is of other runs than before.
         of_all = np.where(band.num_runs == band.num_runs.max(), band.mean, np.nan)
         width = 0.9 if look.is_other else 1.6
-        panel.plot(results.grid, band.mean, color=look.colour, linewidth=0.8, alpha=0.55, linestyle=":", zorder=order)
-        panel.plot(results.grid, of_all, color=look.colour, linewidth=width, linestyle=look.dashes, zorder=order + 1)
+        panel.plot(results.grid, band.mean, color=look.colour, linewidth=0.75 * width, linestyle=":", zorder=order)
+        panel.plot(results.grid, of_all, color=look.colour, linewidth=width, zorder=order + 1)
     panel.set_title(results.env, loc="left", fontweight="bold")
     _scale_frames(panel, results.grid[-1])
     panel.yaxis.set_major_locator(MaxNLocator(nbins=5))
@@ -149,29 +164,31 @@ def _scale_frames(panel: Axes, end: float) -> None:
 
 
 def _profiles(study: Study) -> Figure:
-    figure, panel = plt.subplots(figsize=(4.6, 3.0), layout="constrained")
     looks = _looks([one.setting for one in study.overall])
+    names = differing_names([one.setting.values for one in study.overall])
+    texts = [(_text(one.setting, names), looks[one.setting.key]) for one in study.overall]
+    legend = _Legend(names, [*((text, look) for text, look in texts if not look.is_other), *_others(looks)])
+    beside = _width(legend) if len(study.overall) > 1 else 0.0
+    figure, panel = plt.subplots(figsize=(_SINGLE_INCHES[0] + beside, _SINGLE_INCHES[1]), layout="constrained")
     for one in reversed(study.overall):
         look = looks[one.setting.key]
         order = 1 if look.is_other else 2
-        if one.profile_limits is not None and not look.is_other:
+        if one.profile_limits is not None and len(study.overall) <= _MOST_BANDS:
             panel.fill_between(
                 study.thresholds, one.profile_limits[0], one.profile_limits[1], color=look.colour, alpha=0.18,
                 linewidth=0, step="mid", zorder=order,
             )  # fmt: skip
         panel.plot(
             study.thresholds, one.profile, color=look.colour, linewidth=0.9 if look.is_other else 1.6,
-            linestyle=look.dashes, drawstyle="steps-mid", zorder=order + 1,
+            drawstyle="steps-mid", zorder=order + 1,
         )  # fmt: skip
     panel.set_xlim(study.thresholds[0], study.thresholds[-1])
     panel.set_ylim(0, 1.02)
     panel.set_xlabel(_SCORES[study.scale])
     panel.set_ylabel("share of runs with a higher score")
     panel.tick_params(length=0)
-    if len(study.overall) > 1:
-        names = differing_names([one.setting.values for one in study.overall])
-        lines = [(_text(one.setting, names), looks[one.setting.key]) for one in study.overall]
-        _put_legend(panel, lines, names, loc="best")
+    if beside:
+        _put_beside(panel, legend)
     return figure
 
 
@@ -182,7 +199,7 @@ def _settings(results: EnvResults) -> list[Setting]:
 def _shared_looks(panels: Sequence[Sequence[Setting]]) -> dict[Key, _Look] | None:
     """One look for a setting in all panels, if each has the same few ones."""
     keys = [{setting.key for setting in settings} for settings in panels]
-    if len(keys[0]) > _MOST_IN_COLOUR or any(one != keys[0] for one in keys):
+    if len(keys[0]) > len(_COLOURS) or any(one != keys[0] for one in keys):
         return None
     # In the order of the values: which colour a setting has must not depend on luck.
     return _looks(sorted(panels[0], key=lambda setting: _sortable(setting.values)))
@@ -190,11 +207,8 @@ def _shared_looks(panels: Sequence[Sequence[Setting]]) -> dict[Key, _Look] | Non
 
 def _looks(settings: Sequence[Setting]) -> dict[Key, _Look]:
     """By rank."""
-    looks = {}
-    for rank, setting in enumerate(settings):
-        dashes = _DASHES[rank % len(_DASHES)]
-        looks[setting.key] = _Look(_COLOURS[rank], dashes, False) if rank < _MOST_IN_COLOUR else _BEHIND
-    return looks
+    coloured = [_Look(colour, False) for colour in _COLOURS]
+    return {setting.key: coloured[rank] if rank < len(coloured) else _BEHIND for rank, setting in enumerate(settings)}
 
 
 def _sortable(values: Mapping[str, Any]) -> list[tuple[bool, float, str]]:
@@ -206,7 +220,7 @@ def _sortable(values: Mapping[str, Any]) -> list[tuple[bool, float, str]]:
     ]
 
 
-def _most_seeds(study: Study) -> list[SettingResults]:
+def _with_most_runs(study: Study) -> list[SettingResults]:
     """Each setting where it has the most runs: a legend for all panels says how many there are at most."""
     found: dict[Key, SettingResults] = {}
     for results in study.envs:
@@ -217,28 +231,42 @@ def _most_seeds(study: Study) -> list[SettingResults]:
     return sorted(found.values(), key=lambda one: _sortable(one.setting.values))
 
 
-def _legend(where: Axes | Figure, settings: Sequence[SettingResults], looks: Mapping[Key, _Look]) -> None:
+def _legend(settings: Sequence[SettingResults], looks: Mapping[Key, _Look]) -> _Legend:
     names = differing_names([one.setting.values for one in settings])
-    lines = [
-        (f"{_text(one.setting, names)} (n = {one.band.num_runs.max()})".strip(), look)
-        for one in settings
-        if not (look := looks[one.setting.key]).is_other
-    ]
-    others = sum(looks[one.setting.key].is_other for one in settings)
-    if others:
-        lines.append((f"{others} other{'s' if others > 1 else ''}", _BEHIND))
-    if isinstance(where, Axes):
-        _put_legend(where, lines, names, loc="best")
-    else:
-        _put_legend(where, lines, names, loc="outside lower center", ncols=min(len(lines), 4))
+    lines = []
+    for one in settings:
+        text = _text(one.setting, names) if names else "mean, 95 % interval"
+        lines.append((f"{text} (n = {one.band.num_runs.max()})", looks[one.setting.key]))
+    return _Legend(names, [*(line for line in lines if not line[1].is_other), *_others(looks)])
 
 
-def _put_legend(where: Axes | Figure, lines: Sequence[tuple[str, _Look]], names: Sequence[str], **place: Any) -> None:
-    handles = [
-        Line2D([], [], color=look.colour, linestyle=look.dashes, linewidth=1.8, label=text) for text, look in lines
-    ]
-    title = ", ".join(names) or None
-    where.legend(handles=handles, title=title, alignment="left", handlelength=2.2, labelcolor=_DARK, **place)
+def _others(looks: Mapping[Key, _Look]) -> list[tuple[str, _Look]]:
+    count = sum(look.is_other for look in looks.values())
+    return [(f"{count} other{'s' if count > 1 else ''}", _BEHIND)] if count else []
+
+
+def _put_beside(panel: Axes, legend: _Legend) -> None:
+    panel.legend(handles=_handles(legend), **_legend_style(legend), loc="upper left", bbox_to_anchor=(1.0, 1.03))
+
+
+def _put_below(figure: Figure, legend: _Legend) -> None:
+    columns = min(len(legend.lines), _MOST_COLUMNS)
+    figure.legend(handles=_handles(legend), **_legend_style(legend), loc="outside lower center", ncols=columns)
+
+
+def _handles(legend: _Legend) -> list[Line2D]:
+    return [Line2D([], [], color=look.colour, linewidth=1.8, label=text) for text, look in legend.lines]
+
+
+def _legend_style(legend: _Legend) -> dict[str, Any]:
+    title = ", ".join(legend.names) or None
+    return {"title": title, "alignment": "left", "handlelength": 1.6, "labelcolor": _DARK}
+
+
+def _width(legend: _Legend) -> float:
+    """About how many inches it takes beside a panel."""
+    longest = max(len(", ".join(legend.names)), *(len(text) + 4 for text, _ in legend.lines))
+    return longest * _INCHES_PER_LETTER
 
 
 def _text(setting: Setting, names: Sequence[str]) -> str:

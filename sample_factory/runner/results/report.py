@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from sample_factory.runner.results.study import (
 )
 
 _WIDE = 10_000
+_OF_EPISODES = "0_aux/avg_"
 _SCALES = {
     "score": "final scores",
     "reference": "final scores, where 0 and 1 are as the reference says",
@@ -63,7 +65,8 @@ def describe(study: Study, by: str, about: dict[str, Any]) -> dict[str, Any]:
 
 def metric_name(tag: str) -> str:
     """A summary's name as people say it."""
-    return tag.removeprefix("0_aux/avg_").removeprefix("0_aux/").replace("_", " ")
+    episode = "episode " if tag.startswith(_OF_EPISODES) else ""
+    return episode + tag.removeprefix(_OF_EPISODES).removeprefix("0_aux/").replace("_", " ").strip()
 
 
 def number_of_frames(frames: float) -> str:
@@ -113,7 +116,7 @@ def _table(left: Sequence[str], right: Sequence[str]) -> Table:
 def _print(title: str, table: Table) -> None:
     wanted = Console(width=_WIDE).measure(table).maximum
     console = Console(width=max(wanted, Console().width), highlight=False, markup=False)
-    console.print(title, style="bold")
+    console.print(title, style="bold", soft_wrap=True)
     console.print(table)
     console.print()
 
@@ -129,13 +132,14 @@ def _limits(limits: Interval | None) -> str:
 
 def _state(runs: Sequence[Run], horizon: int) -> str:
     """3 done, 1 at 43 %, 1 without data."""
-    done = sum(run.experiment.is_done for run in runs)
-    parts = [f"{done} done"] if done else []
-    for run in runs:
-        if not run.experiment.is_done:
-            share = "without data" if run.curve is None else f"at {run.curve.last_frame / max(1, horizon):.0%}"
-            parts.append(f"1 {share}")
-    return ", ".join(parts)
+    states = Counter(_state_of(run, horizon) for run in runs)
+    return ", ".join(f"{count} {state}" for state, count in sorted(states.items(), key=lambda one: one[0] != "done"))
+
+
+def _state_of(run: Run, horizon: int) -> str:
+    if run.experiment.is_done:
+        return "done"
+    return "without data" if run.curve is None else f"at {100 * run.curve.last_frame / max(1, horizon):.0f} %"
 
 
 def _described_env(results: EnvResults, by: str) -> dict[str, Any]:

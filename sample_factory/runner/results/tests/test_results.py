@@ -84,7 +84,7 @@ def test_results_are_valid_json_with_the_numbers_of_the_table(folder, capsys):
     assert results["hyper_parameters"] == ["learning_rate"]
     assert len(results["overall"]["settings"]) == 2
     shown = capsys.readouterr().out
-    assert "small_a: reward at 1k frames" in shown
+    assert "small_a: episode reward at 1k frames" in shown
     assert "2.85" in shown
     assert "3 done" in shown
 
