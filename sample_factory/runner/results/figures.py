@@ -112,10 +112,11 @@ def _curves(study: Study) -> Figure:
     # As square as it goes, because a page is: 6 panels are 3 x 2, not 4 + 2.
     columns = count if count < _MOST_COLUMNS else min(_MOST_COLUMNS, math.ceil(math.sqrt(count)))
     rows = -(-count // columns)
-    shared = _shared_looks([_settings(results) for results in study.envs])
+    shared = _shared_looks(study)
     looks = [shared or _looks(_settings(results)) for results in study.envs]
     legends = [_legend(results.settings, look) for results, look in zip(study.envs, looks, strict=True)]
-    beside = max(map(_width, legends)) if shared is None or count == 1 else 0.0
+    is_below = shared is not None and count > 1
+    beside = 0.0 if is_below else max(map(_width, legends))
     width, height = _SINGLE_INCHES if count == 1 else _PANEL_INCHES
     figure, axes = plt.subplots(
         rows, columns, figsize=((width + beside) * columns, height * rows), layout="constrained", squeeze=False
@@ -127,10 +128,10 @@ def _curves(study: Study) -> Figure:
         _draw_env(panel, results, looks[position])
         if position % columns == 0 or results.metric != study.envs[position - 1].metric:
             panel.set_ylabel(metric_name(results.metric))
-        if beside:
-            _put_beside(panel, legends[position])
-    if not beside and shared is not None:
-        _put_below(figure, _legend(_with_most_runs(study), shared))
+        if not is_below:
+            _put_legend(panel, legends[position])
+    if shared is not None and is_below:
+        _put_below(figure, _legend(_with_most_runs(study, shared), shared))
     return figure
 
 
@@ -164,11 +165,12 @@ def _scale_frames(panel: Axes, end: float) -> None:
 
 
 def _profiles(study: Study) -> Figure:
-    looks = _looks([one.setting for one in study.overall])
+    ranked = _settings(study.envs[0]) if len(study.envs) == 1 else [one.setting for one in study.overall]
+    looks = _shared_looks(study) or _looks(ranked)
     names = differing_names([one.setting.values for one in study.overall])
     texts = [(_text(one.setting, names), looks[one.setting.key]) for one in study.overall]
     legend = _Legend(names, [*((text, look) for text, look in texts if not look.is_other), *_others(looks)])
-    beside = _width(legend) if len(study.overall) > 1 else 0.0
+    beside = _width(legend)
     figure, panel = plt.subplots(figsize=(_SINGLE_INCHES[0] + beside, _SINGLE_INCHES[1]), layout="constrained")
     for one in reversed(study.overall):
         look = looks[one.setting.key]
@@ -187,8 +189,8 @@ def _profiles(study: Study) -> Figure:
     panel.set_xlabel(_SCORES[study.scale])
     panel.set_ylabel("share of runs with a higher score")
     panel.tick_params(length=0)
-    if beside:
-        _put_beside(panel, legend)
+    if names:
+        _put_legend(panel, legend)
     return figure
 
 
@@ -196,13 +198,17 @@ def _settings(results: EnvResults) -> list[Setting]:
     return [one.setting for one in results.settings]
 
 
-def _shared_looks(panels: Sequence[Sequence[Setting]]) -> dict[Key, _Look] | None:
-    """One look for a setting in all panels, if each has the same few ones."""
-    keys = [{setting.key for setting in settings} for settings in panels]
-    if len(keys[0]) > len(_COLOURS) or any(one != keys[0] for one in keys):
+def _shared_looks(study: Study) -> dict[Key, _Look] | None:
+    """One look for a setting in all panels, if they have the same settings."""
+    settings = [_settings(results) for results in study.envs]
+    keys = {setting.key for setting in settings[0]}
+    if any({setting.key for setting in of_env} != keys for of_env in settings):
         return None
-    # In the order of the values: which colour a setting has must not depend on luck.
-    return _looks(sorted(panels[0], key=lambda setting: _sortable(setting.values)))
+    if len(keys) <= len(_COLOURS):
+        # In the order of the values: which colour a setting has must not depend on luck.
+        return _looks(sorted(settings[0], key=lambda setting: _sortable(setting.values)))
+    ranked = {setting.key: setting for setting in (*(one.setting for one in study.overall), *settings[0])}
+    return _looks(list(ranked.values()))
 
 
 def _looks(settings: Sequence[Setting]) -> dict[Key, _Look]:
@@ -220,7 +226,7 @@ def _sortable(values: Mapping[str, Any]) -> list[tuple[bool, float, str]]:
     ]
 
 
-def _with_most_runs(study: Study) -> list[SettingResults]:
+def _with_most_runs(study: Study, looks: Mapping[Key, _Look]) -> list[SettingResults]:
     """Each setting where it has the most runs: a legend for all panels says how many there are at most."""
     found: dict[Key, SettingResults] = {}
     for results in study.envs:
@@ -228,7 +234,7 @@ def _with_most_runs(study: Study) -> list[SettingResults]:
             known = found.get(one.setting.key)
             if known is None or one.band.num_runs.max() > known.band.num_runs.max():
                 found[one.setting.key] = one
-    return sorted(found.values(), key=lambda one: _sortable(one.setting.values))
+    return [found[key] for key in looks]
 
 
 def _legend(settings: Sequence[SettingResults], looks: Mapping[Key, _Look]) -> _Legend:
@@ -245,8 +251,10 @@ def _others(looks: Mapping[Key, _Look]) -> list[tuple[str, _Look]]:
     return [(f"{count} other{'s' if count > 1 else ''}", _BEHIND)] if count else []
 
 
-def _put_beside(panel: Axes, legend: _Legend) -> None:
-    panel.legend(handles=_handles(legend), **_legend_style(legend), loc="upper left", bbox_to_anchor=(1.0, 1.03))
+def _put_legend(panel: Axes, legend: _Legend) -> None:
+    """Beside the panel, where it hides nothing; a single line finds a place inside."""
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.03)} if legend.names else {"loc": "best"}
+    panel.legend(handles=_handles(legend), **_legend_style(legend), **place)
 
 
 def _put_below(figure: Figure, legend: _Legend) -> None:
@@ -265,6 +273,8 @@ def _legend_style(legend: _Legend) -> dict[str, Any]:
 
 def _width(legend: _Legend) -> float:
     """About how many inches it takes beside a panel."""
+    if not legend.names:
+        return 0.0
     longest = max(len(", ".join(legend.names)), *(len(text) + 4 for text, _ in legend.lines))
     return longest * _INCHES_PER_LETTER
 
