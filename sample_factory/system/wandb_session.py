@@ -118,7 +118,7 @@ class WandbSession:
     def _say_where(self) -> None:
         # Asking an offline run for its link prints a warning.
         if self._run.offline:
-            log.info("wandb: offline; `wandb sync %s` uploads it", Path(self._run.dir).parent)
+            log.info("wandb: offline; `wandb sync --append %s` uploads it", Path(self._run.dir).parent)
         elif self._run.url:
             log.info("wandb: %s", self._run.url)
 

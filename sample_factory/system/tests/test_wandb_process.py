@@ -156,7 +156,7 @@ def test_real_package_offline_has_scalars_config_and_files(tmp_path, caplog, mon
         run.finish()
     [folder] = tmp_path.glob("wandb/offline-run-*-exp_1")
     assert (folder / "files" / "git.diff").read_text() == "+ a line"
-    assert f"wandb sync {folder}" in caplog.text
+    assert f"wandb sync --append {folder}" in caplog.text
     assert [record.levelno for record in caplog.records] == [logging.INFO]
     [records] = folder.glob("*.wandb")
     contents = records.read_bytes()

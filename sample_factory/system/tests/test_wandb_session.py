@@ -92,7 +92,7 @@ def test_offline_run_says_how_to_upload_it(fake, caplog):
     fake.run.offline = True
     with caplog.at_level(logging.INFO):
         assert session().start()
-    assert "wandb sync /exp/wandb/offline-run-1`" in caplog.text
+    assert "wandb sync --append /exp/wandb/offline-run-1`" in caplog.text
 
 
 def test_file_that_cannot_be_attached_ends_nothing(fake, tmp_path, caplog):
