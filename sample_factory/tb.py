@@ -131,7 +131,8 @@ def _watch(
     up_since: float | None = None
     while not signals and (up_since is None or now - up_since < options.refresh_every):
         if child.poll() is not None:
-            raise ValueError(f"tensorboard ended with exit status {child.returncode}; its messages are above")
+            hint = "without --quiet it says why" if options.quiet else "it says why above"
+            raise ValueError(f"tensorboard ended with exit status {child.returncode}; {hint}")
         now = time.monotonic()
         if up_since is None and _answers(port):
             up_since = now

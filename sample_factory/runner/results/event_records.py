@@ -1,8 +1,7 @@
 """Records of an event file, checked against their checksums all at once. Does not know what is in them.
 
-TensorBoard's reader computes the checksums byte by byte in Python. Measured, 27,000 scalars of one training run on a
-busy core: 0.5 to 0.8 s with it, 0.12 s like this; a hundred experiments are a minute or some seconds. A test holds the
-two to the same answers.
+TensorBoard's reader computes the checksums byte by byte in Python. Measured, 27,000 scalars of one training run: 0.36 s
+with it, 0.07 s like this; a hundred such experiments are 36 s or 7 s. A test holds the two to the same answers.
 
 A record is its length (8 bytes, the lowest first), the checksum of these (4), the data, and their checksum (4). The
 checksum is CRC-32C, rotated and with a constant added.

@@ -6,6 +6,10 @@ import csv
 import importlib.util
 import json
 import shlex
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -142,6 +146,44 @@ def test_confirmation_is_run(folder, tmp_path):
     assert len((tmp_path / "ran").read_text().splitlines()) == 2
     program.write_text("raise SystemExit(3)")
     assert main(arguments) == 3
+
+
+def test_interrupted_confirmation_lets_the_run_save_and_starts_no_other(folder, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import signal, sys, time\n"
+        "def save(*_):\n"
+        "    time.sleep(1)\n"
+        "    open(sys.argv[1] + '.saved', 'a').write('x')\n"
+        "    sys.exit(2)\n"
+        "signal.signal(signal.SIGINT, save)\n"
+        "open(sys.argv[1] + '.started', 'a').write('x')\n"
+        "time.sleep(1000)\n"
+    )
+    command = [sys.executable, "-m", "sample_factory.runner.results", str(folder), *FAST, "--confirm=1", "--run"]
+    with subprocess.Popen([*command, f"--program=python {program} {tmp_path / 'run'}"]) as process:
+        deadline = time.monotonic() + 120
+        while not (tmp_path / "run.started").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 2
+    assert (tmp_path / "run.saved").read_text() == "x"
+    assert (tmp_path / "run.started").read_text() == "x"
+
+
+def test_hyper_parameters_that_do_not_matter_are_ignored(folder):
+    assert main([str(folder), *FAST, "--ignore", "learning_rate"]) == 0
+    results = json.loads((folder / "grid_" / "results" / "results.json").read_text())
+    assert [len(env["settings"]) for env in results["envs"].values()] == [1, 1]
+
+
+def test_reference_says_what_zero_and_one_are(folder, tmp_path):
+    (tmp_path / "reference.json").write_text('{"small_a": [0, 10], "small_b": [0, 20], "other": [0, 1]}')
+    assert main([str(folder), *FAST, f"--reference={tmp_path / 'reference.json'}"]) == 0
+    results = json.loads((folder / "grid_" / "results" / "results.json").read_text())
+    means = {one["label"]: one["mean"] for one in results["overall"]["settings"]}
+    assert means == pytest.approx({"learning_rate=0.2": 0.75 * 0.285, "learning_rate=0.1": 0.75 * 0.19})
 
 
 def test_without_a_best_setting_nothing_is_confirmed_or_written(tmp_path, capsys):
