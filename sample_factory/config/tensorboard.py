@@ -31,13 +31,6 @@ class TensorboardRunConfig:
         check_positive(self, "refresh_every", "reload_interval")
         if not 1 <= self.port <= 65_535:
             raise ValueError(f"--port={self.port} must be between 1 and 65535")
-        if not Path(self.dir).expanduser().is_dir():
-            raise ValueError(f"--dir={self.dir} is not a folder")
-        for mask in self.masks:
-            if not mask or Path(mask).is_absolute() or ".." in Path(mask).parts:
-                raise ValueError(f"the mask {mask!r} must be of a folder inside --dir={self.dir}")
-        if not self.masks:
-            raise ValueError("no masks given: name experiments first, such as 'my_*'")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,3 +40,14 @@ class TensorboardConfig:
     run: TensorboardRunConfig
     family: Any = field(default_factory=NoFamilyOptions)
     """Nothing: no environment is made."""
+
+    def __post_init__(self) -> None:
+        # Not in the section: help shows that with a placeholder for the masks, wherever it is asked for.
+        run = self.run
+        if not Path(run.dir).expanduser().is_dir():
+            raise ValueError(f"--dir={run.dir} is not a folder")
+        if not run.masks:
+            raise ValueError("no masks given: name experiments first, such as 'my_*'")
+        for mask in run.masks:
+            if not mask or Path(mask).is_absolute() or ".." in Path(mask).parts:
+                raise ValueError(f"the mask {mask!r} must be of a folder inside --dir={run.dir}")

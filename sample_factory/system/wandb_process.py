@@ -108,7 +108,11 @@ class WandbProcess:
             self._child.wait(self._finish_sec)
         except subprocess.TimeoutExpired:
             self._listen()
-            log.warning("wandb: process %d goes on uploading for up to %.0f s", self._child.pid, _UPLOAD_SEC)
+            log.warning(
+                "wandb: not everything is uploaded; process %d goes on with it for up to %.0f minutes after training",
+                self._child.pid,
+                _UPLOAD_SEC / 60,
+            )
             self._reader.close()
             self._child.returncode = 0  # else Python would complain that it still runs
             self._child = None

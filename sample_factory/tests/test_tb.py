@@ -134,3 +134,11 @@ def test_missing_tensorboard_is_said(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["a", f"--dir={tmp_path}"]) == 1
     assert "pip install tensorboard" in capsys.readouterr().err
+
+
+def test_help_is_shown_where_there_is_no_train_dir(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main(["-h"])
+    assert end.value.code == 0
+    assert "--refresh_every" in capsys.readouterr().out

@@ -224,3 +224,18 @@ def test_results_are_not_taken_for_an_experiment(folder):
         assert main([str(folder), *FAST]) == 0
     results = json.loads((folder / "grid_" / "results" / "results.json").read_text())
     assert sum(len(one["experiments"]) for env in results["envs"].values() for one in env["settings"]) == 12
+
+
+def test_without_the_optional_packages_everything_else_is_written(folder):
+    code = (
+        "import sys\n"
+        "sys.modules |= {'matplotlib': None, 'pyarrow': None}\n"
+        "from sample_factory.runner.results.__main__ import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    command = [sys.executable, "-c", code, str(folder), "--resamples=50"]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "sample-factory[plot]" in shown
+    assert "sample-factory[parquet]" in shown
+    out = folder / "grid_" / "results"
+    assert sorted(path.name for path in out.iterdir()) == ["results.json", "table.csv"]
