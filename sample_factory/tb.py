@@ -27,6 +27,11 @@ _PORTS_TO_TRY = 100
 _POLL_SEC = 0.1
 _START_SEC = 60.0
 _END_SEC = 5.0
+# Killed with this program, however that ends.
+_START_TENSORBOARD = (
+    "from sample_factory.system.process import end_with_parent; end_with_parent(); "
+    "from tensorboard.main import run_main; run_main()"
+)
 _LOADER_THREADS, _POINTS_PER_CURVE = 8, 200
 
 
@@ -101,7 +106,7 @@ def free_port(first: int) -> int:
 @contextlib.contextmanager
 def _tensorboard(options: TensorboardRunConfig, links: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     command = [
-        *(sys.executable, "-m", "tensorboard.main", f"--logdir={links}", f"--host={_HOST}", f"--port={port}"),
+        *(sys.executable, "-c", _START_TENSORBOARD, f"--logdir={links}", f"--host={_HOST}", f"--port={port}"),
         *(f"--reload_interval={options.reload_interval}", f"--max_reload_threads={_LOADER_THREADS}"),
         f"--samples_per_plugin=scalars={_POINTS_PER_CURVE}",
     ]

@@ -42,7 +42,8 @@ def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
                     break
             yield program, said.split("TensorBoard: ")[1].split()[0]
         finally:
-            program.kill()
+            program.send_signal(signal.SIGINT)
+            program.wait(30)
 
 
 def runs(address: str) -> list[str]:
@@ -88,6 +89,16 @@ def test_is_started_anew_now_and_then(tmp_path):
 
         first = servers()
         wait_for(lambda: servers() - first)
+
+
+def test_nothing_is_left_of_it_when_it_is_killed(tmp_path):
+    make_experiment(tmp_path / "a")
+    with running("a", f"--dir={tmp_path}", f"--port={free_port(16_006)}") as (program, _):
+        children = psutil.Process(program.pid).children(recursive=True)
+        assert children
+        program.kill()
+        _, left = psutil.wait_procs(children, timeout=30)
+        assert not left
 
 
 def test_links_have_the_names_of_folders_and_none_is_inside_another(tmp_path):
