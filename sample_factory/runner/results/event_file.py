@@ -79,11 +79,21 @@ def _load(kept: Path, stamp: np.ndarray) -> Events | None:
         with kept.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             if not np.array_equal(arrays["stamp"], stamp):
                 return None
-            return Events(
+            events = Events(
                 float(arrays["started"]), arrays["tags"].tolist(), arrays["tag"], arrays["frames"], arrays["values"]
             )
+            return events if _is_consistent(events) else None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
+
+
+def _is_consistent(events: Events) -> bool:
+    """Whether it can be what was saved; a file that somebody else has written may have anything in it."""
+    shapes = {array.shape for array in events[2:]}
+    kinds = [array.dtype.kind for array in events[2:]]
+    if len(shapes) != 1 or events.tag.ndim != 1 or kinds != ["i", "i", "f"]:
+        return False
+    return bool(((events.tag >= 0) & (events.tag < len(events.tags))).all())
 
 
 def _save(kept: Path, stamp: np.ndarray, events: Events) -> None:

@@ -51,8 +51,8 @@ class Experiment:
     @property
     def seed(self) -> int | None:
         """None: everybody got another one."""
-        seed = self.cfg.get("seed")
-        return None if seed is None else int(seed)
+        seed: int | None = self.cfg.get("seed")
+        return seed
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,8 @@ def load_experiment(folder: Path, name: str) -> Experiment:
     cfg = load_cfg(folder)
     if not isinstance(cfg.get("env"), str):
         raise ValueError(f"{folder / CFG} does not name an environment")
+    if not isinstance(cfg.get("seed"), (int, type(None))):
+        raise ValueError(f"{folder / CFG} has a seed that is no whole number")
     numbers = sorted(int(path.name) for path in folder.glob(f"{_SUMMARIES}/*") if path.name.isdecimal())
     try:
         policies = tuple(_load_policy(folder, number) for number in numbers)

@@ -37,9 +37,9 @@ def print_study(study: Study, by: str) -> None:
     """Print one table an environment, best setting first, one over all environments, and what one must know."""
     for results in study.envs:
         title = f"{results.env}: {metric_name(results.metric)} at {number_of_frames(results.horizon)} frames"
-        _print(title, _env_table(results, by))
+        _print(title, _env_table(results, by), _best(results))
     if len(study.envs) > 1 and study.overall:
-        _print(f"all {len(study.envs)} environments: {_SCALES[study.scale]}", _overall_table(study.overall))
+        _print(f"all {len(study.envs)} environments: {_SCALES[study.scale]}", _overall_table(study.overall), "")
     for note in study.notes:
         print(f"note: {note}")
 
@@ -113,12 +113,23 @@ def _table(left: Sequence[str], right: Sequence[str]) -> Table:
     return table
 
 
-def _print(title: str, table: Table) -> None:
+def _best(results: EnvResults) -> str:
+    """Empty if there is nothing to choose."""
+    best = [results.best(by) for by in ("final", "auc")]
+    if len(results.settings) == 1 or best[0] is None or best[1] is None:
+        return ""
+    labels = [one.setting.label for one in best if one is not None]
+    if labels[0] == labels[1]:
+        return f"best by both: {labels[0]}"
+    return f"best by the final score: {labels[0]}; by the area under the curve: {labels[1]}"
+
+
+def _print(title: str, table: Table, last: str) -> None:
     wanted = Console(width=_WIDE).measure(table).maximum
     console = Console(width=max(wanted, Console().width), highlight=False, markup=False)
     console.print(title, style="bold", soft_wrap=True)
     console.print(table)
-    console.print()
+    console.print(f"{last}\n" if last else "", soft_wrap=True)
 
 
 def score(value: float) -> str:

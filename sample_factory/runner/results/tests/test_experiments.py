@@ -105,6 +105,19 @@ def test_broken_kept_file_is_made_anew(tmp_path, contents):
     assert kept.read_bytes()[:2] == b"PK"
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"tag": [5]}, {"tag": [-1]}, {"frames": [1, 2]}, {"values": [[0.5]]}, {"values": ["x"]}, {"frames": [0.5]}],
+)
+def test_kept_file_that_cannot_be_right_is_made_anew(tmp_path, wrong):
+    path = write_summaries(tmp_path, 0, {REWARD: [(1, 0.5)]})
+    kept = tmp_path / "kept.npz"
+    read_events(path, kept)
+    arrays = dict(np.load(kept)) | {name: np.array(value) for name, value in wrong.items()}
+    np.savez(kept, **arrays)
+    assert read_events(path, kept).values.tolist() == [0.5]
+
+
 def test_experiments_that_cannot_be_written_to_are_read(tmp_path):
     path = write_summaries(tmp_path, 0, {REWARD: [(1, 0.5)]})
     (tmp_path / "file").write_text("in the way")
@@ -142,9 +155,10 @@ def test_broken_experiment_does_not_hide_the_others(tmp_path):
     make_experiment(tmp_path / "b")
     (tmp_path / "b" / "cfg.json").write_text("{")
     make_experiment(tmp_path / "c", env=None)
+    make_experiment(tmp_path / "d", seed="x")
     found = load_experiments([str(tmp_path)])
     assert [experiment.name for experiment in found.experiments] == ["a"]
-    assert len(found.notes) == 2
+    assert len(found.notes) == 3
 
 
 def test_masks_without_experiments_are_mistakes(tmp_path):

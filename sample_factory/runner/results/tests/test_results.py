@@ -91,6 +91,7 @@ def test_results_are_valid_json_with_the_numbers_of_the_table(folder, capsys):
     assert "small_a: episode reward at 1k frames" in shown
     assert "2.85" in shown
     assert "3 done" in shown
+    assert "best by both: learning_rate=0.2" in shown
 
 
 @NEEDS_MATPLOTLIB
