@@ -22,7 +22,7 @@ class ResultsRunConfig:
     folders: tuple[str, ...]
     """Run folders, experiments, or masks of them in quotes; may stand first, without the flag."""
     out: str | None = None
-    """Folder to write to; None is the folder `results` in the one that has all experiments."""
+    """Folder to write to; None is `results` in the folder that was named, or in the one that has all of them."""
     metric: str | None = None
     """Summary by which experiments are judged; None is 0_aux/avg_true_reward where all experiments of an environment
     have it, else 0_aux/avg_reward."""

@@ -35,7 +35,7 @@ class Experiment:
     """One training run as its folder shows it."""
 
     name: str
-    """Path below the folder that has all experiments."""
+    """Path below the root of all that were asked for."""
     folder: Path
     cfg: Mapping[str, Any]
     """Contents of cfg.json."""
@@ -60,7 +60,7 @@ class Found:
     """All experiments that were asked for."""
 
     root: Path
-    """The deepest folder that has them all."""
+    """The folder that was named, or the deepest one that has all of them."""
     experiments: list[Experiment]
     notes: list[str]
     """What was passed over, in sentences."""
@@ -72,7 +72,8 @@ def load_experiments(masks: Sequence[str]) -> Found:
     Raises:
         ValueError: a mask matches no folder, or there is no experiment in them.
     """
-    folders = sorted({folder for mask in masks for top in _expand(mask) for folder in _experiment_folders(top)})
+    tops = [top for mask in masks for top in _expand(mask)]
+    folders = sorted({folder for top in tops for folder in _experiment_folders(top)})
     notes = []
     replaced = [folder for folder in folders if _is_replaced(folder)]
     if replaced:
@@ -80,7 +81,7 @@ def load_experiments(masks: Sequence[str]) -> Found:
         folders = [folder for folder in folders if folder not in replaced]
     if not folders:
         raise ValueError(f"there is no experiment (a folder with {CFG}) in {' '.join(masks)}")
-    root = Path(os.path.commonpath([folder.parent for folder in folders]))
+    root = Path(os.path.commonpath([top.parent if (top / CFG).is_file() else top for top in tops]))
     loaded = [_load_or_say(folder, str(folder.relative_to(root)), notes) for folder in folders]
     experiments = [experiment for experiment in loaded if experiment is not None]
     if not experiments:
@@ -158,7 +159,7 @@ def _load_policy(folder: Path, number: int) -> dict[str, Points]:
 
 
 def _expand(mask: str) -> list[Path]:
-    found = [Path(path).absolute() for path in glob.glob(os.path.expanduser(mask), recursive=True)]
+    found = [Path(os.path.abspath(path)) for path in glob.glob(os.path.expanduser(mask), recursive=True)]
     folders = [path for path in found if path.is_dir()]
     if not folders:
         raise ValueError(f"{mask} matches no folder")

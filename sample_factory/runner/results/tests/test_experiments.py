@@ -138,8 +138,11 @@ def test_experiments_are_found_at_any_depth_and_by_masks(tmp_path):
     assert found.root == tmp_path / "study"
     found = load_experiments([str(tmp_path / "study" / "*" / "00"), str(tmp_path / "study" / "a_")])
     assert [experiment.name for experiment in found.experiments] == ["a_/00", "a_/01", "b_/00"]
-    [alone] = load_experiments([str(tmp_path / "else" / "c")]).experiments
-    assert alone.name == "c"
+    found = load_experiments([str(tmp_path / "else" / "c")])
+    assert [experiment.name for experiment in found.experiments] == ["c"]
+    assert found.root == tmp_path / "else"
+    found = load_experiments([str(tmp_path / "study" / "a_")])
+    assert found.root == tmp_path / "study" / "a_"
 
 
 def test_replaced_experiments_are_passed_over(tmp_path):

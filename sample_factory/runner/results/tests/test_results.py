@@ -41,15 +41,17 @@ def folder(tmp_path):
 
 def test_table_has_every_point(folder, capsys):
     assert main([str(folder), *FAST]) == 0
-    with (folder / "grid_" / "results" / "table.csv").open(newline="") as file:
+    with (folder / "results" / "table.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 12 * (11 + 2)
     assert list(rows[0]) == ["experiment", "env", "learning_rate", "seed", "policy", "frames", "tag", "value"]
     [last] = [
-        row for row in rows if row["experiment"] == "small_b_0.2_2" and row["tag"] == REWARD and row["frames"] == "1000"
+        row
+        for row in rows
+        if row["experiment"] == "grid_/small_b_0.2_2" and row["tag"] == REWARD and row["frames"] == "1000"
     ]
     assert last == {
-        "experiment": "small_b_0.2_2", "env": "small_b", "learning_rate": "0.2", "seed": "2", "policy": "0",
+        "experiment": "grid_/small_b_0.2_2", "env": "small_b", "learning_rate": "0.2", "seed": "2", "policy": "0",
         "frames": "1000", "tag": REWARD, "value": "4.0",
     }  # fmt: skip
     assert "156 rows" in capsys.readouterr().out
@@ -65,7 +67,7 @@ def test_table_may_have_fewer_tags(folder, tmp_path):
 def test_table_is_the_same_in_parquet(folder):
     parquet = pytest.importorskip("pyarrow.parquet")
     assert main([str(folder), *FAST]) == 0
-    out = folder / "grid_" / "results"
+    out = folder / "results"
     table = parquet.read_table(out / "table.parquet").to_pydict()
     with (out / "table.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -79,7 +81,7 @@ def test_table_is_the_same_in_parquet(folder):
 
 def test_results_are_valid_json_with_the_numbers_of_the_table(folder, capsys):
     assert main([str(folder), *FAST]) == 0
-    results = json.loads((folder / "grid_" / "results" / "results.json").read_text())
+    results = json.loads((folder / "results" / "results.json").read_text())
     env = results["envs"]["small_a"]
     assert env["best_by_final"] == env["best_by_auc"] == {"learning_rate": 0.2}
     assert [one["final"]["mean"] for one in env["settings"]] == pytest.approx([0.95 * 3, 0.95 * 2])
@@ -97,7 +99,7 @@ def test_results_are_valid_json_with_the_numbers_of_the_table(folder, capsys):
 @NEEDS_MATPLOTLIB
 def test_pictures_are_written(folder):
     assert main([str(folder), "--resamples=50"]) == 0
-    out = folder / "grid_" / "results"
+    out = folder / "results"
     for name in ("curves", "profiles"):
         assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert "small_b" in (out / "curves.svg").read_text()
@@ -132,8 +134,8 @@ def test_confirmation_is_the_best_setting_with_new_seeds_in_a_folder_of_its_own(
     for one in given:
         assert one["learning_rate"] == ["0.2"]
         assert one["gamma"] == ["0.99"]
-        assert one["train_dir"] == [str(folder)]
-        assert one["experiments_root"] == ["grid__confirm"]
+        assert one["train_dir"] == [str(folder.parent)]
+        assert one["experiments_root"] == ["my study_confirm"]
     assert len({one["experiment"][0] for one in given}) == 4
 
 
@@ -175,14 +177,14 @@ def test_interrupted_confirmation_lets_the_run_save_and_starts_no_other(folder, 
 
 def test_hyper_parameters_that_do_not_matter_are_ignored(folder):
     assert main([str(folder), *FAST, "--ignore", "learning_rate"]) == 0
-    results = json.loads((folder / "grid_" / "results" / "results.json").read_text())
+    results = json.loads((folder / "results" / "results.json").read_text())
     assert [len(env["settings"]) for env in results["envs"].values()] == [1, 1]
 
 
 def test_reference_says_what_zero_and_one_are(folder, tmp_path):
     (tmp_path / "reference.json").write_text('{"small_a": [0, 10], "small_b": [0, 20], "other": [0, 1]}')
     assert main([str(folder), *FAST, f"--reference={tmp_path / 'reference.json'}"]) == 0
-    results = json.loads((folder / "grid_" / "results" / "results.json").read_text())
+    results = json.loads((folder / "results" / "results.json").read_text())
     means = {one["label"]: one["mean"] for one in results["overall"]["settings"]}
     assert means == pytest.approx({"learning_rate=0.2": 0.75 * 0.285, "learning_rate=0.1": 0.75 * 0.19})
 
@@ -223,7 +225,7 @@ def test_reference_that_says_nothing_is_a_mistake(folder, tmp_path, capsys, text
 def test_results_are_not_taken_for_an_experiment(folder):
     for _ in range(2):
         assert main([str(folder), *FAST]) == 0
-    results = json.loads((folder / "grid_" / "results" / "results.json").read_text())
+    results = json.loads((folder / "results" / "results.json").read_text())
     assert sum(len(one["experiments"]) for env in results["envs"].values() for one in env["settings"]) == 12
 
 
@@ -238,5 +240,5 @@ def test_without_the_optional_packages_everything_else_is_written(folder):
     shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert "sample-factory[plot]" in shown
     assert "sample-factory[parquet]" in shown
-    out = folder / "grid_" / "results"
+    out = folder / "results"
     assert sorted(path.name for path in out.iterdir()) == ["results.json", "table.csv"]
