@@ -21,6 +21,7 @@ from sample_factory.envs.observations import ObservationWriter
 from sample_factory.envs.reward_shaping import RewardShaping, set_reward_shaping
 from sample_factory.envs.seeding import env_seed
 from sample_factory.rl.spaces import action_layout
+from sample_factory.system import liveness
 
 MakeMember = Callable[[int], gym.Env[Any, Any]]
 _NO_LIMIT = np.iinfo(np.int32).max
@@ -58,6 +59,7 @@ class GymnasiumList:
         self._resetting: list[int] = []  # rows whose last step ended an episode
         self._rebuilt: list[int] = []  # rows whose environment failed in this step
         self._shaping: dict[int, RewardShaping] = {}  # of rows for which it was changed
+        self._next_players: np.ndarray | None = None
         for i in range(num_envs):
             self._adopt(i)
 
@@ -71,7 +73,10 @@ class GymnasiumList:
         self._seed = seed
         self._resetting = []
         rows = self._rows(out)
-        observations = [self._reset_member(i, env_seed(seed, i), rows[i]) for i in range(self.num_rows)]
+        observations = []
+        for i in range(self.num_rows):
+            observations.append(self._reset_member(i, env_seed(seed, i), rows[i]))
+            liveness.moved()
         self._elapsed[:] = 0
         if not self._in_place:
             self._writer.write(observations, out)
@@ -89,6 +94,7 @@ class GymnasiumList:
         rows = self._rows(out)
         for i, count in enumerate(steps.tolist()):
             observation = self._warm_up_member(i, count, space, rows[i])
+            liveness.moved()
             if count and not self._in_place:
                 self._writer.write([observation], {name: array[i : i + 1] for name, array in out.items()})
 
@@ -116,6 +122,14 @@ class GymnasiumList:
             observations, rewards, terminated, truncated, infos = zip(*outcomes, strict=True)
             self._writer.write(observations, out)
         return self._finish(rewards, terminated, truncated, infos, result)
+
+    def use_players(self, next_players: np.ndarray) -> None:
+        """Tell environments that have a `policy_index`, before each reset, which policy will play the episode.
+
+        Args:
+            next_players: int [num_rows], read at every reset.
+        """
+        self._next_players = next_players
 
     def set_reward_shaping(self, reward_shaping: RewardShaping, row: int) -> None:
         """Let the environment of a row, and those that replace it, use other values from now on."""
@@ -213,9 +227,10 @@ class GymnasiumList:
         return restart_in_place if self._in_place else restart
 
     def _call_reset(self, i: int, seed: int | None, place: Mapping[str, np.ndarray] | None) -> Any:
-        if place is not None:
-            return self._members[i].reset_into(seed, place)
-        return self._members[i].reset(seed=seed)[0]
+        member = self._members[i]
+        if self._next_players is not None and hasattr(member, "policy_index"):
+            member.policy_index = int(self._next_players[i])
+        return member.reset(seed=seed)[0] if place is None else member.reset_into(seed, place)
 
     def _reset_member(self, i: int, seed: int | None, place: Mapping[str, np.ndarray] | None) -> Any:
         try:

@@ -26,6 +26,7 @@ from sample_factory.envs.observations import ObservationWriter
 from sample_factory.envs.reward_shaping import RewardShaping, set_reward_shaping
 from sample_factory.envs.seeding import env_seed
 from sample_factory.rl.spaces import action_layout
+from sample_factory.system import liveness
 
 
 class AgentsOutcome(NamedTuple):
@@ -70,8 +71,9 @@ class MultiAgentList:
         for i, env in enumerate(self.envs):
             try:
                 observations += reset_agents(env, env_seed(seed, i))
-            except Exception:  # noqa: PERF203
+            except Exception:
                 observations += self._rebuild(i)
+            liveness.moved()
         self._writer.write(observations, out)
 
     # hot path

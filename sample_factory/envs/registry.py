@@ -15,7 +15,8 @@ from typing import Any
 from sample_factory.envs.batching import batch_envs
 from sample_factory.envs.contract import BatchedEnv
 from sample_factory.envs.reward_shaping import apply_option
-from sample_factory.system import registrations
+from sample_factory.system import liveness, registrations
+from sample_factory.system.episode_stats import DerivedStatistics
 
 MakeEnv = Callable[..., Any]
 
@@ -44,6 +45,9 @@ class EnvFamily:
     of a rollout worker and at the start and the end of a run, so it must be quick and must not load the simulator."""
     backends: tuple[str, ...] = ()
     """Values of `--env_backend` that the family knows besides "auto"."""
+    derived_statistics: Callable[[str], DerivedStatistics | None] | None = None
+    """`(full_env_name)`: what is made of the statistics of all episodes of one policy; called for each policy, in the
+    main process, so it must not load the simulator."""
     frame_by_frame: bool = False
     """Whether holding an action for n steps with `--env_frameskip=1` is the same game, and gives the same observation
     at the end, as one step with `--env_frameskip=n`: then evaluation shows every frame."""
@@ -85,6 +89,7 @@ _BUILT_IN = {
     "MiniGrid-": _BuiltIn("sample_factory.envs.minigrid.family:MINIGRID", extra="minigrid"),
     "atari_": _BuiltIn("sample_factory.envs.atari.family:FAMILY", extra="atari"),
     "bandit_": _BuiltIn("sample_factory.envs.small.bandit:FAMILY"),
+    "dmlab_": _BuiltIn("sample_factory.envs.dmlab.family:FAMILY"),
     "dmc_": _BuiltIn("sample_factory.envs.dmc.family:FAMILY", extra="dmc"),
     "doom_": _BuiltIn("sample_factory.envs.doom.family:FAMILY", extra="vizdoom"),
     "envpool_": _BuiltIn("sample_factory.envs.envpool_family:FAMILY", extra="envpool"),
@@ -186,7 +191,9 @@ def make_batched(
             num_envs=num_envs,
             is_training=is_training,
         )
-        return create_env(full_env_name, cfg, place)
+        env = create_env(full_env_name, cfg, place)
+        liveness.moved()
+        return env
 
     return batch_envs(full_env_name, make, num_envs)
 

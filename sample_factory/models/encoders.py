@@ -114,6 +114,25 @@ class MultiKeyEncoder(nn.Module):
         return self.fully_connected(parts[0] if len(parts) == 1 else torch.cat(parts, 1))  # type: ignore[no-any-return]
 
 
+class InstructionsEncoder(nn.Module):
+    """Fully connected layers end what is seen only; encoded texts come behind it as they are."""
+
+    def __init__(self, keys: Mapping[str, KeySpec], options: ModelOptions) -> None:
+        super().__init__()
+        seen = {name: spec for name, spec in keys.items() if spec.kind != "text"}
+        if not seen:
+            raise ValueError("--encoder_custom=dmlab_instructions needs something to see besides the texts")
+        self.text_names = sorted(keys.keys() - seen.keys())
+        self.basic_encoder = MultiKeyEncoder(seen, options)
+        self.text_encoders = nn.ModuleList(make_key_encoder(name, keys[name], options) for name in self.text_names)
+        self.output_size = sum(map(output_size, (self.basic_encoder, *self.text_encoders)))
+
+    def forward(self, obs: Mapping[str, Tensor]) -> Tensor:
+        """Rows [N, *stored shape] per key to [N, output_size]."""
+        texts = [encoder(obs[name]) for name, encoder in zip(self.text_names, self.text_encoders, strict=True)]
+        return torch.cat([self.basic_encoder(obs), *texts], 1)
+
+
 def output_size(encoder: nn.Module) -> int:
     """Width of an encoder's output."""
     size = encoder.output_size
@@ -157,6 +176,15 @@ def make_encoder(keys: Mapping[str, KeySpec], options: ModelOptions) -> MultiKey
 def make_vizdoom_encoder(keys: Mapping[str, KeySpec], options: ModelOptions) -> MultiKeyEncoder:
     """The usual encoder, with a network of its own shape for the game variables under "measurements"."""
     return MultiKeyEncoder(keys, options, {"measurements": _MEASUREMENTS_LAYERS})
+
+
+def make_instructions_encoder(keys: Mapping[str, KeySpec], options: ModelOptions) -> nn.Module:
+    """The usual encoder of what is seen, beside the texts: no layer mixes the two before the core.
+
+    Raises:
+        ValueError: there is nothing but texts.
+    """
+    return InstructionsEncoder(keys, options)
 
 
 def _vector_layers(options: ModelOptions) -> Sequence[int]:

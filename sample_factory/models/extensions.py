@@ -24,7 +24,7 @@ DistributionFactory = Callable[[gym.spaces.Box], ContinuousDistribution]
 
 KINDS: tuple[Kind, ...] = ("encoder", "core", "action distribution")
 """What a process needs that builds models."""
-BUILT_IN_ENCODERS = ("vizdoom",)
+BUILT_IN_ENCODERS = ("vizdoom", "dmlab_instructions")
 
 
 def register_encoder(name: str, factory: EncoderFactory) -> None:

@@ -10,13 +10,16 @@ import gymnasium as gym
 from torch import nn
 
 from sample_factory.models.cores import Core, make_core
-from sample_factory.models.encoders import make_encoder, make_vizdoom_encoder
+from sample_factory.models.encoders import make_encoder, make_instructions_encoder, make_vizdoom_encoder
 from sample_factory.models.extensions import BUILT_IN_ENCODERS, EncoderFactory
 from sample_factory.models.options import ModelOptions, one_of
 from sample_factory.rl.spaces import ActionLayout, ActionPart, KeySpec
 from sample_factory.system.registrations import Kind, registered
 
-_BUILT_IN: dict[str, EncoderFactory] = {"vizdoom": make_vizdoom_encoder}
+_BUILT_IN: dict[str, EncoderFactory] = {
+    "vizdoom": make_vizdoom_encoder,
+    "dmlab_instructions": make_instructions_encoder,
+}
 assert tuple(_BUILT_IN) == BUILT_IN_ENCODERS
 
 

@@ -39,9 +39,11 @@ class Assignment:
         self._agents_per_env, self._are_mixed, self._past_share = agents_per_env, are_mixed, past_share
         self._rng = np.random.default_rng(seed)
         self._wanted = players.reshape(-1, agents_per_env).copy()
+        self.next_players = self._wanted.reshape(-1)
+        """Who plays the next episode of each row [rows]; a view that changes."""
         self._episodes = np.zeros(len(self._wanted), np.int64)
         self._draw(np.arange(len(self._wanted)))
-        players[:] = self._wanted.ravel()
+        players[:] = self.next_players
         self.parts: list[tuple[int, np.ndarray | None]]
         """Players in the group, each with its rows; None for all."""
         self._divide()
@@ -51,16 +53,17 @@ class Assignment:
         """Episodes begin in the rows `resets`, bool [rows]; returns the rows that have another player now."""
         if self._matchmaking.size == 1:
             return np.empty(0, np.int64)
+        changed = np.flatnonzero(resets & (self.next_players != self.players))
+        if len(changed):
+            self.players[changed] = self.next_players[changed]
+            self._divide()
+        # One episode ahead, because an environment may have to know who will play before it resets.
         by_env = resets.reshape(-1, self._agents_per_env)
         self._episodes += by_env.any(axis=1)
-        due = np.flatnonzero(self._episodes >= EPISODES)
+        due = np.flatnonzero(self._episodes >= EPISODES - 1)
         if len(due):
-            self._episodes[due] = 0
+            self._episodes[due] = -1
             self._draw(due)
-        changed = np.flatnonzero(resets & (self._wanted.ravel() != self.players))
-        if len(changed):
-            self.players[changed] = self._wanted.ravel()[changed]
-            self._divide()
         return changed
 
     def _draw(self, envs: np.ndarray) -> None:

@@ -5,45 +5,36 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
 
 import numpy as np
 
-from sample_factory.envs.contract import BatchedEnv, EpisodeInfo
+from sample_factory.envs.contract import BatchedEnv
 from sample_factory.envs.reward_shaping import Path
 from sample_factory.envs.validate import check_block
 from sample_factory.rl.spaces import MASK_KEY
 from sample_factory.sampling.assignment import Assignment
 from sample_factory.sampling.blocks import Block, BlockSchema, block_view
+from sample_factory.sampling.episode_log import EpisodeLog, GroupEpisodes
 from sample_factory.sampling.inference import Inference, Places
 from sample_factory.sampling.ledger import Ledger
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.requests import RequestTable
 from sample_factory.sampling.shared_values import SharedValues
 from sample_factory.sampling.threads import limit_threads
+from sample_factory.system import liveness
 from sample_factory.system.arena import Arena
 from sample_factory.system.board import Field, Slot
 from sample_factory.system.doorbell import Bell, Doorbell
+from sample_factory.system.reports import ReportSink
 
 REWARD_SHAPING = "reward_shaping"
 """Name of the rewards that may change in a run, in the arena."""
 _REPORT_INTERVAL_SEC = 0.5
-_PER_REPORT = 200
-_MOST_MATCHES = 100
-"""Of each player, between two reports; more would not make ratings better."""
 _PAUSE_STEP_SEC = 0.2
 _ANY = np.True_.tobytes()
-
-
-class ReportSink(Protocol):
-    """Where reports go: a pipe to the supervisor, or a list in serial mode and in tests."""
-
-    def send(self, kind: str, **data: Any) -> None:
-        """Send one message."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -87,21 +78,23 @@ class _Group:
     """The rows that are stepped together, and where they are in their current block."""
 
     def __init__(
-        self, index: int, env: BatchedEnv, assignment: Assignment, blocks: list[Block], running_state: np.ndarray
+        self,
+        index: int,
+        env: BatchedEnv,
+        assignment: Assignment,
+        blocks: list[Block],
+        running_state: np.ndarray,
+        episodes: GroupEpisodes,
     ) -> None:
         self.index = index
         self.env = env
         self.assignment = assignment
         self.blocks = blocks
         self.running_state = running_state
+        self.episodes = episodes
         self.block: Block | None = None
         self.previous: Block | None = None
         self.step = 0
-        self.returns = np.zeros(env.num_rows, np.float64)
-        self.lengths = np.zeros(env.num_rows, np.int64)
-        # Of agents whose episode has ended while others of their environment play on; NaN for those who play.
-        self.scores = np.full(env.num_rows, np.nan)
-        self.scorers = np.zeros(env.num_rows, np.int64)
         # What each row is paid by; version 0 of every policy is what the environment was made with.
         self.shaping_policies = np.zeros(env.num_rows, np.int64)
         self.shaping_versions = np.zeros(env.num_rows, np.int64)
@@ -127,11 +120,7 @@ class RolloutWorker:
         )
         self._interval = schema.state_interval
         self._samples = setup.arena["policy_samples"][index]
-        self._episodes: list[deque[tuple[int, float, int, float | None, dict[str, float]]]] = [
-            deque(maxlen=setup.episodes_kept) for _ in range(schema.num_policies)
-        ]
-        self._matches: list[tuple[list[int], list[float]]] = []
-        self._most_matches = _MOST_MATCHES * schema.num_players
+        self._log = EpisodeLog(schema.num_policies, schema.num_players, setup.agents_per_env, setup.episodes_kept)
         self._last_report = 0.0
         self._earlier_failures = slot.row[Field.ENV_FAILURES]  # of predecessors
         self.handed_over: list[int] = []
@@ -155,8 +144,12 @@ class RolloutWorker:
             setup.past_share,
             _seed(setup.seed, 4, group_index),
         )
+        use_players = getattr(env, "use_players", None)
+        if use_players is not None:
+            use_players(assignment.next_players)
         blocks = [block_view(setup.arena, schema, block) for block in schema.blocks_of_group(group_index)]
-        return _Group(group_index, env, assignment, blocks, setup.arena["running_states"][group_index])
+        states = setup.arena["running_states"][group_index]
+        return _Group(group_index, env, assignment, blocks, states, self._log.group(env.num_rows))
 
     def _add_inference(self, player: int, description: PolicyDescription) -> Inference:
         setup = self._setup
@@ -240,10 +233,9 @@ class RolloutWorker:
         start = time.perf_counter()
         actions, next_obs, outcome = block.steps[group.step]
         ended = group.env.step(actions, next_obs, outcome)
-        group.returns += outcome.rewards
-        group.lengths += outcome.frames
+        group.episodes.add(outcome)
         if ended:
-            self._end_episodes(group, ended)
+            group.episodes.end(ended, group.assignment.players)
         if _ANY in outcome.resets.tobytes():  # with few rows, array operations that look for one take longer
             self._begin_episodes(group, outcome.resets)
         slot = self._slot
@@ -312,54 +304,12 @@ class RolloutWorker:
         """Those whose policy acted somewhere in a block with so many samples of each policy."""
         return [policy for policy in self._setup.consumers if samples[policy]]
 
-    # hot path
-    def _end_episodes(self, group: _Group, ended: Sequence[EpisodeInfo]) -> None:
-        """Count what has ended; only of the newest, which averages are made of, more than the sum of rewards is kept.
-
-        With many rows and short episodes several hundred end in one step.
-        """
-        rows = np.array([episode.row for episode in ended])
-        rewards = group.returns[rows] + [episode.lost_reward for episode in ended]
-        lengths = group.lengths[rows].tolist()
-        players = group.assignment.players[rows]
-        group.returns[rows], group.lengths[rows] = 0.0, 0
-        if self._schema.num_players > 1 and self._setup.agents_per_env > 1:
-            self._end_matches(group, rows, players, rewards, ended)
-        most = self._setup.episodes_kept * self._schema.num_players
-        for number in range(max(0, len(ended) - most), len(ended)):
-            player, episode = int(players[number]), ended[number]
-            if player < self._schema.num_policies:
-                found = (player, float(rewards[number]), lengths[number], episode.true_objective, episode.extra)
-                self._episodes[player].append(found)
-
-    def _end_matches(
-        self,
-        group: _Group,
-        rows: np.ndarray,
-        players: np.ndarray,
-        rewards: np.ndarray,
-        ended: Sequence[EpisodeInfo],
-    ) -> None:
-        """A match has ended when the episodes of all its agents have."""
-        objectives = (episode.true_objective for episode in ended)
-        group.scores[rows] = [
-            reward if objective is None else objective
-            for reward, objective in zip(rewards.tolist(), objectives, strict=True)
-        ]
-        group.scorers[rows] = players
-        shape = -1, self._setup.agents_per_env
-        scores, scorers = group.scores.reshape(shape), group.scorers.reshape(shape)
-        over = np.flatnonzero(~np.isnan(scores).any(axis=1))
-        differ = over[(scorers[over] != scorers[over, :1]).any(axis=1)][: self._most_matches - len(self._matches)]
-        self._matches += zip(scorers[differ].tolist(), scores[differ].tolist(), strict=True)
-        scores[over] = np.nan
-
     def report(self, now: float) -> None:
         """Send finished episodes and new environment failures, at most every half second."""
         if now - self._last_report < _REPORT_INTERVAL_SEC:
             return
         self._last_report = now
-        self._send_episodes()
+        self._log.send(self._reports)
         failures = sum(getattr(group.env, "num_failures", 0) for group in self._groups)
         self._slot.row[Field.ENV_FAILURES] = self._earlier_failures + failures
 
@@ -367,16 +317,7 @@ class RolloutWorker:
         """Close every environment, and send what has not been reported yet."""
         for group in self._groups:
             group.env.close()
-        self._send_episodes()
-
-    def _send_episodes(self) -> None:
-        for episodes in self._episodes:
-            for batch in _in_batches(list(episodes)):
-                self._reports.send("episodes", episodes=batch)
-            episodes.clear()
-        for batch in _in_batches(self._matches):
-            self._reports.send("matches", matches=batch)
-        self._matches.clear()
+        self._log.send(self._reports)
 
 
 def run_rollout_worker(
@@ -393,6 +334,7 @@ def run_rollout_worker(
     limit_threads(1 if setup.envs_single_thread else None, with_torch=False)
     slot = Slot(setup.arena, slot_index)
     slot.beat()
+    liveness.listen(slot.beat, partial(slot.add, Field.RESETS, 1))
     worker = setup.build(index, slot, reports)
     slot.row[Field.READY] = 1
     # A replacement is out of step with the others anyway.
@@ -432,11 +374,6 @@ def _ring(worker: RolloutWorker, policy_bells: list[Bell], learner_bells: list[B
         worker.handed_over.clear()
         for bell in learner_bells:
             bell.ring()
-
-
-def _in_batches(values: list[Any]) -> list[list[Any]]:
-    """Small enough for one report each."""
-    return [values[at : at + _PER_REPORT] for at in range(0, len(values), _PER_REPORT)]
 
 
 def _seed(*words: int) -> int:

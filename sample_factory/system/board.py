@@ -30,6 +30,7 @@ class Field(IntEnum):
     REQUESTS = 11
     ENV_FAILURES = 12
     READY = 13  # 1 once started up
+    RESETS = 14  # environments made or reset before the first step: moving, if not yet progress
 
 
 def board_specs(num_components: int) -> dict[str, ArraySpec]:

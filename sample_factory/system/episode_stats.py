@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 from collections import deque
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,6 +16,18 @@ class Spread(NamedTuple):
     mean: float
     min: float
     max: float
+
+
+class DerivedStatistics(Protocol):
+    """What is made of the statistics of one policy's episodes together."""
+
+    def observe(self, statistics: Mapping[str, float]) -> Mapping[str, float]:
+        """An episode ended; returns what is new now, by name or by tag of a summary, often nothing."""
+        ...
+
+    def clear(self) -> None:
+        """Forget all episodes."""
+        ...
 
 
 class EpisodeStats:

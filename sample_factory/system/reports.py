@@ -15,7 +15,7 @@ import select
 import time
 from collections import deque
 from multiprocessing import reduction
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 _MAX_WAITING_LINES = 20_000
 
@@ -26,6 +26,14 @@ class Report(NamedTuple):
     component: str
     kind: str
     data: dict[str, Any]
+
+
+class ReportSink(Protocol):
+    """Where reports go: a pipe to the supervisor, or a list in serial mode and in tests."""
+
+    def send(self, kind: str, **data: Any) -> None:
+        """Send one message."""
+        ...
 
 
 class ReportWriter:

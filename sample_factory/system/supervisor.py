@@ -264,7 +264,7 @@ class Supervisor:
         """When everybody is alive but nothing moves, somebody waits for what will never come: start all afresh."""
         now = time.monotonic()
         rows = self._board.rows[[component.slot for component in self.components]]
-        progress = float(rows[:, Field.PROGRESS].sum())
+        progress = float(rows[:, [Field.PROGRESS, Field.RESETS]].sum())
         if progress != self._progress or self._running_since > self._progress_at:
             self._progress, self._progress_at = progress, now
         elif now - self._progress_at > self.stall_timeout_sec + 2 * self.start_timeout_sec:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
 from sample_factory.system.console import STATUS_LINE, Console
-from sample_factory.system.episode_stats import EpisodeStats, Spread
+from sample_factory.system.episode_stats import DerivedStatistics, EpisodeStats, Spread
 from sample_factory.system.limits import ComponentShare, bottleneck
 from sample_factory.system.rates import RateWindow
 from sample_factory.system.status import FPS_WINDOWS_SEC, PolicyStatus, Status
@@ -42,11 +42,18 @@ class Telemetry:
         console: Console,
         wandb: WandbProcess | None = None,
         hooks: SummaryHooks | None = None,
+        derive: Callable[[], DerivedStatistics | None] = lambda: None,
     ) -> None:
-        """`target_frames` is per policy, as the command line has it."""
+        """
+        Args:
+            target_frames: per policy, as the command line has it.
+            derive: makes what derives further statistics from the episodes of one policy, if there is something.
+        """
         self._hooks = hooks
         self._policies = [
-            _PolicyTelemetry(policy, stats_avg, SummaryWriter(experiment_dir / ".summary" / str(policy)), wandb)
+            _PolicyTelemetry(
+                policy, stats_avg, SummaryWriter(experiment_dir / ".summary" / str(policy)), wandb, derive()
+            )
             for policy in range(num_policies)
         ]
         self._goal_frames = target_frames * num_policies
@@ -67,7 +74,7 @@ class Telemetry:
         values: dict[str, object] = {**extra, "reward": reward, "len": length}
         if true_objective is not None:
             values[TRUE_OBJECTIVE] = true_objective
-        self._policies[policy].episodes.add(values)
+        self._policies[policy].episode(values)
 
     def train(self, policy: int, train_step: int, env_steps: int, stats: Mapping[str, float]) -> None:
         """The learner reports; names without a section become `train/<name>`, written every `train_summary_sec`."""
@@ -96,12 +103,12 @@ class Telemetry:
 
     def forget_episodes(self, policy: int) -> None:
         """Take averages over episodes from now on only."""
-        self._policies[policy].episodes.clear()
+        self._policies[policy].forget_episodes()
 
     def average(self, policy: int, name: str) -> float | None:
-        """Mean of an episode statistic: `reward`, `len`, `true_reward` or an environment's; None if there is none."""
-        spread = self._policies[policy].episodes.spread(name)
-        return None if spread is None else spread.mean
+        """Mean of an episode statistic (`reward`, `len`, `true_reward` or an environment's), or the newest value of one
+        that is derived from several episodes; None if there is none."""
+        return self._policies[policy].average(name)
 
     def limit(self) -> str:
         """Which component limits the run."""
@@ -167,8 +174,17 @@ class Telemetry:
 class _PolicyTelemetry:
     """What is known about one policy, and its summaries."""
 
-    def __init__(self, policy: int, stats_avg: int, writer: SummaryWriter, wandb: WandbProcess | None) -> None:
+    def __init__(
+        self,
+        policy: int,
+        stats_avg: int,
+        writer: SummaryWriter,
+        wandb: WandbProcess | None,
+        derived: DerivedStatistics | None,
+    ) -> None:
         self.policy = policy
+        self._derived = derived
+        self._derived_values: dict[str, float] = {}
         self.writer = writer
         self.episodes = EpisodeStats(stats_avg)
         self.samples = RateWindow(_SUMMARY_WINDOW_SEC)
@@ -179,6 +195,24 @@ class _PolicyTelemetry:
         self._latest: dict[str, float] = {}
         self._unwritten: dict[str, float] = {}
         self._train_written = -math.inf
+
+    def episode(self, values: Mapping[str, object]) -> None:
+        self.episodes.add(values)
+        if self._derived is not None:
+            numbers = {name: float(value) for name, value in values.items() if isinstance(value, int | float)}
+            self._derived_values |= self._derived.observe(numbers)
+
+    def forget_episodes(self) -> None:
+        self.episodes.clear()
+        self._derived_values.clear()
+        if self._derived is not None:
+            self._derived.clear()
+
+    def average(self, name: str) -> float | None:
+        if name in self._derived_values:
+            return self._derived_values[name]
+        spread = self.episodes.spread(name)
+        return None if spread is None else spread.mean
 
     def train(self, train_step: int, env_steps: int, stats: Mapping[str, float]) -> None:
         self.train_step, self.env_steps = train_step, env_steps
@@ -208,11 +242,11 @@ class _PolicyTelemetry:
         for name in self.episodes.names():
             spread = self.episodes.spread(name)
             assert spread is not None
-            tag = name if "/" in name else f"0_aux/avg_{name}"
+            tag = _tag(name)
             result[tag] = spread.mean
             if name in ("reward", "len", TRUE_OBJECTIVE):
                 result |= {f"{tag}_min": spread.min, f"{tag}_max": spread.max}
-        return result
+        return result | {_tag(name): value for name, value in self._derived_values.items()}
 
     def status(self, now: float) -> PolicyStatus:
         return PolicyStatus(
@@ -230,6 +264,10 @@ class _PolicyTelemetry:
     def _lag(self) -> Spread | None:
         low, mean, high = (self._latest.get(f"train/version_diff_{which}") for which in ("min", "avg", "max"))
         return None if low is None or mean is None or high is None else Spread(mean, low, high)
+
+
+def _tag(name: str) -> str:
+    return name if "/" in name else f"0_aux/avg_{name}"
 
 
 def train_summary_sec(train_step: int) -> float:

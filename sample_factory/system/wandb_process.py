@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -101,11 +102,12 @@ class WandbProcess:
         """End the run. What is not uploaded soon is uploaded by the process after training has ended."""
         if self._child is None:
             return
+        deadline = time.monotonic() + self._finish_sec
         self._writer.send("finish")
         self._writer.drain(self._finish_sec)
         self._writer.close()  # what is not written by now is not worth waiting for
         try:
-            self._child.wait(self._finish_sec)
+            self._child.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             self._listen()
             log.warning(

@@ -26,7 +26,6 @@ from sample_factory.config.learning import LearningConfig
 from sample_factory.models.flat import flatten_into, load_flat
 from sample_factory.sampling.blocks import BlockSchema, block_view
 from sample_factory.sampling.ledger import Ledger
-from sample_factory.sampling.rollout_worker import ReportSink
 from sample_factory.sampling.shared_values import SharedValues
 from sample_factory.sampling.weights import Weights
 from sample_factory.system.arena import Arena
@@ -34,6 +33,7 @@ from sample_factory.system.board import Field, Slot
 from sample_factory.system.checkpoints import CheckpointError, CheckpointStore, load_state, save_state
 from sample_factory.system.doorbell import Bell, Doorbell
 from sample_factory.system.every import Every
+from sample_factory.system.reports import ReportSink
 
 log = logging.getLogger(__name__)
 

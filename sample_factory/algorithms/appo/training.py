@@ -7,6 +7,7 @@ import logging
 import secrets
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from sample_factory.envs import registry
 from sample_factory.sampling.policy import PolicyDescription
 from sample_factory.sampling.processes import PRELOAD
 from sample_factory.system.console import Console
+from sample_factory.system.episode_stats import DerivedStatistics
 from sample_factory.system.folder_lock import FolderLock
 from sample_factory.system.logs import LOG_FILE_NAME, configure_supervisor_logging, reset_logging
 from sample_factory.system.process import end_start_server, interrupt_flag, prepare_start_method
@@ -249,4 +251,10 @@ def _telemetry(config: Config, folder: Path, console: Console, wandb: WandbProce
         console,
         wandb,
         SummaryHooks(namespace(config)),
+        partial(_derived_statistics, config.run.env),
     )
+
+
+def _derived_statistics(full_env_name: str) -> DerivedStatistics | None:
+    derive = registry.resolve(full_env_name).derived_statistics
+    return None if derive is None else derive(full_env_name)

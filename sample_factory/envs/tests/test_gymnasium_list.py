@@ -14,6 +14,7 @@ from sample_factory.envs.gymnasium_list import GymnasiumList
 from sample_factory.envs.registry import make_batched
 from sample_factory.envs.tests.envs_for_tests import Counting, InPlace, Nested, Raising, Runner
 from sample_factory.rl.spaces import flatten_observation
+from sample_factory.system import liveness
 
 CFG = SimpleNamespace()
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning", "ignore:.*:DeprecationWarning")
@@ -288,3 +289,44 @@ def test_warming_up_knows_time_limits_and_survives_failures():
     failing.reset()
     failing.env.warm_up(np.array([3]), np.random.default_rng(0), failing.out)
     assert failing.env.num_failures == 1 and failing.out["obs"].tolist() == [[1, 1]]
+
+
+class Told(Counting):
+    """Observes who plays."""
+
+    def __init__(self, length: int = 1) -> None:
+        super().__init__(length)
+        self.policy_index = -1
+
+    def reset(self, *, seed=None, options=None):
+        observation, info = super().reset(seed=seed)
+        observation[0] = self.policy_index
+        return observation, info
+
+
+def test_environments_that_ask_know_who_plays_before_they_reset():
+    runner = of(Told, 2)
+    next_players = np.array([1, 2])
+    runner.env.use_players(next_players)
+    out = runner.reset()
+    assert out["obs"][:, 0].tolist() == [1, 2]
+    runner.step([0, 0])
+    next_players[:] = [3, 0]
+    out, result, _ = runner.step([0, 0])
+    assert result.resets.all() and out["obs"][:, 0].tolist() == [3, 0]
+
+
+def test_every_environment_that_is_made_or_reset_is_a_sign_of_life():
+    moves: list[str] = []
+    liveness.listen(lambda: moves.append("alive"), lambda: moves.append("moved"))
+    try:
+        runner = Runner(
+            make_batched("gym_CartPole-v1", SimpleNamespace(env_backend="gymnasium", env_frameskip=None), 1)
+        )
+        made = len(moves)
+        assert made and moves == ["alive", "moved"] * (made // 2)
+        of(Counting, 3).reset()
+        assert len(moves) - made == 6
+        runner.env.close()
+    finally:
+        liveness.listen(lambda: None, lambda: None)

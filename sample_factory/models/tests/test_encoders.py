@@ -200,6 +200,29 @@ def test_vizdoom_encoder_gives_measurements_a_network_of_their_own() -> None:
     assert encoder(rows(keys)).shape == (2, 16)
 
 
+def test_instructions_come_behind_what_is_seen_without_a_layer_between() -> None:
+    space = gym.spaces.Dict({"obs": IMAGE, "INSTR": TextSpace(1000, 16)})
+    keys = observation_keys(space)
+    options = replace(OPTIONS, encoder_custom="dmlab_instructions")
+    encoder = build_encoder(keys, options)
+    observations = rows(keys)
+    features = encoder(observations)
+    assert features.shape == (2, encoder.output_size) == (2, 16 + 64)
+    table, rnn = encoder.text_encoders[0].embedding, encoder.text_encoders[0].rnn
+    assert (table.num_embeddings, table.embedding_dim, rnn.hidden_size, rnn.num_layers) == (1000, 20, 64, 1)
+    other = rows(keys, seed=1)
+    assert torch.equal(encoder({**observations, "INSTR": other["INSTR"]})[:, :16], features[:, :16])
+    assert torch.equal(encoder({**observations, "obs": other["obs"]})[:, 16:], features[:, 16:])
+
+
+def test_the_encoder_of_instructions_does_without_them_but_not_without_images() -> None:
+    options = replace(OPTIONS, encoder_custom="dmlab_instructions")
+    keys = observation_keys(gym.spaces.Dict({"obs": IMAGE}))
+    assert build_encoder(keys, options)(rows(keys)).shape == (2, 16)
+    with pytest.raises(ValueError, match="something to see"):
+        build_encoder(observation_keys(gym.spaces.Dict({"INSTR": TextSpace(1000, 16)})), options)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

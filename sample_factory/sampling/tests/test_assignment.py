@@ -55,6 +55,17 @@ def test_every_tenth_episode_of_an_environment_is_drawn_anew():
     assert (assignment.players[changed] != first[changed]).all()
 
 
+@given(st.data())
+def test_who_plays_the_next_episode_of_a_row_is_known_before_it_begins(data: st.DataObject):
+    agents = data.draw(st.sampled_from([1, 2]))
+    assignment = new_assignment(8, 3, agents, seed=data.draw(st.integers(0, 9)))
+    assert assignment.next_players.tolist() == assignment.players.tolist()
+    for resets in data.draw(st.lists(st.lists(st.booleans(), min_size=8, max_size=8), max_size=60)):
+        announced = assignment.next_players.copy()
+        assignment.change(np.array(resets))
+        assert assignment.players[resets].tolist() == announced[resets].tolist()
+
+
 def test_each_policy_gets_its_share():
     counts = np.bincount(new_assignment(rows=3000).players, minlength=3)
     assert (np.abs(counts - 1000) < 120).all()

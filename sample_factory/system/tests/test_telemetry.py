@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,46 @@ def test_one_episode_is_enough_for_a_summary(tmp_path, console):
     events = read(tmp_path / ".summary" / "0")
     assert events["0_aux/avg_reward"] == [(0, 5.0)]
     assert "0_aux/avg_true_reward" not in events
+
+
+class Pairs:
+    """Has something to say after every second episode."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def observe(self, statistics: Mapping[str, float]) -> dict[str, float]:
+        self.seen.append(statistics["level_score"])
+        return {} if len(self.seen) % 2 else {"pairs/sum": sum(self.seen[-2:]), "pair_score": self.seen[-1]}
+
+    def clear(self) -> None:
+        self.seen.clear()
+
+
+def test_what_is_derived_from_episodes_is_written_and_can_be_gone_by(tmp_path, console):
+    telemetry = Telemetry(tmp_path, 2, 3, 20.0, 1000, console, derive=Pairs)
+    for score in (1.0, 2.0, 10.0):
+        telemetry.episode(1, 0.0, 1, None, {"level_score": score})
+    telemetry.episode(0, 0.0, 1, None, {"level_score": 5.0})
+    assert telemetry.average(1, "pair_score") == 2.0 and telemetry.average(0, "pair_score") is None
+    telemetry.close(1.0)
+    found = read(tmp_path / ".summary" / "1")
+    assert [value for _, value in found["pairs/sum"]] == [3.0]
+    assert [value for _, value in found["0_aux/avg_pair_score"]] == [2.0]
+    assert "pairs/sum" not in read(tmp_path / ".summary" / "0")
+
+
+def test_a_policy_that_was_replaced_starts_what_is_derived_anew(tmp_path, console):
+    telemetry = Telemetry(tmp_path, 1, 3, 20.0, 1000, console, derive=Pairs)
+    for score in (1.0, 2.0, 3.0):
+        telemetry.episode(0, 0.0, 1, None, {"level_score": score})
+    telemetry.forget_episodes(0)
+    assert telemetry.average(0, "pair_score") is None
+    telemetry.episode(0, 0.0, 1, None, {"level_score": 4.0})
+    assert telemetry.average(0, "pair_score") is None
+    telemetry.episode(0, 0.0, 1, None, {"level_score": 6.0})
+    assert telemetry.average(0, "pair_score") == 6.0
+    telemetry.close(1.0)
 
 
 def test_summaries_come_at_their_interval_and_the_console_at_its_own(tmp_path, console):

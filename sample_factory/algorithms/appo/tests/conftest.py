@@ -9,6 +9,7 @@ import pytest
 from sample_factory.algorithms.appo import train_appo
 from sample_factory.algorithms.appo.tests.envs_to_watch import FAMILIES
 from sample_factory.envs import registry
+from sample_factory.envs.dmlab.tests.conftest import deepmind_lab  # noqa: F401 (a fixture)
 
 _TINY = (
     "--device=cpu --serial_mode=True --precision=float32 --num_workers=1 "
