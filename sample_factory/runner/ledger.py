@@ -30,6 +30,8 @@ State = Literal["pending", "running", "done", "failed", "cancelled"]
 STATES: tuple[State, ...] = ("pending", "running", "done", "failed", "cancelled")
 
 _BUSY_TIMEOUT_SEC = 30.0
+_COUNT_OF_CHANGES = (4, 24)
+"""Bytes, and where they are, in a file that is not in WAL mode (https://www.sqlite.org/fileformat.html)."""
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE experiments (
@@ -162,6 +164,22 @@ class Ledger:
         """All experiments in the order of the run description."""
         with self._transaction("DEFERRED") as database:
             return _entries(database)
+
+    def fingerprint(self) -> tuple[int, ...]:
+        """Different after every change; so cheap that it may be asked all the time.
+
+        Raises:
+            LedgerError: the ledger is gone.
+        """
+        # The file's own count of transactions. Closing the file lets go of all locks that this process has on it; no
+        # thread of a runner can be in a transaction at that moment, because it has but one.
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                about = os.fstat(file.fileno())
+                count = int.from_bytes(os.pread(file.fileno(), *_COUNT_OF_CHANGES), "big")
+                return count, about.st_mtime_ns, about.st_ino
+        except OSError as error:
+            raise LedgerError(f"{self._path}: {error.strerror or error}") from error
 
     def begin(self, name: str, backend: str, host: str, place: Place) -> Entry | None:
         """Pending to running, before anything is started; None if it is not pending."""

@@ -1,7 +1,7 @@
 """Which experiment is started when, and what follows from an end. Does not know where experiments run, or how.
 
-The ledger is read anew at every turn: attempts, `retry` and `cancel` change it too. Nothing that matters is kept in
-memory, so the next runner goes on from the ledger alone.
+The ledger is looked at in every turn: attempts, `retry` and `cancel` change it too. What is kept in memory is there to
+be fast or to say what is new, no more, so the next runner goes on from the ledger alone.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Scheduler:
         self._next_start = clock()
         self._interruptions: Counter[str] = Counter()
         self._known: dict[str, Entry] = {}
+        self._fingerprint: tuple[int, ...] = ()
         self._is_stopping = False
         self._error = ""
 
@@ -56,12 +57,12 @@ class Scheduler:
         seen = [entry for entry in running if self._backend.sees(entry)]
         gone = self._backend.ended(seen)
         for entry in seen:
-            if entry.name in gone or entry.pid is None:
+            if entry.name in gone:
                 # Nobody saw its end, so it is not held against it.
                 self._ledger.finish(entry.name, entry.tries, None, was_interrupted=True)
                 log.info("%s was running when the last runner ended, and is gone: it will be started again", entry.name)
             else:
-                log.info("%s still runs as process %s: it is left to run", entry.name, entry.pid)
+                log.info("%s still runs (%s): it is left to run", entry.name, entry.job or f"process {entry.pid}")
         for entry in running:
             if entry not in seen:
                 where = f"{entry.backend} {entry.job or ''} on {entry.host}".replace("  ", " ")
@@ -120,8 +121,10 @@ class Scheduler:
         running = {entry.name: entry for entry in self._seen_running()}
         for name, exit_status in self._backend.ended(list(running.values())).items():
             self._ledger.finish(name, running[name].tries, exit_status)
-        self._ledger.retry_failed(self._names, self._max_retries)
         entries = self._look()
+        if any(self._may_retry(entry) for entry in entries):
+            self._ledger.retry_failed(self._names, self._max_retries)
+            entries = self._look()
         if not self._is_stopping and self._clock() >= self._next_start and self._start_one(entries):
             entries = self._look()
         return any(self._is_left(entry) for entry in entries)
@@ -162,8 +165,14 @@ class Scheduler:
         is_wanted = entry.state == "pending" and entry.name in self._names
         return is_wanted and self._interruptions[entry.name] < _MOST_INTERRUPTIONS
 
+    def _may_retry(self, entry: Entry) -> bool:
+        return entry.state == "failed" and entry.failures <= self._max_retries and entry.name in self._names
+
     def _look(self) -> list[Entry]:
         """The ledger as it is now, after saying what is new."""
+        fingerprint = self._ledger.fingerprint()
+        if fingerprint == self._fingerprint:
+            return list(self._known.values())
         entries = self._ledger.entries()
         changed = [entry for entry in entries if _differs(entry, self._known.get(entry.name))]
         for entry in changed:
@@ -173,6 +182,7 @@ class Scheduler:
         if changed and any(entry.state != "pending" for entry in changed):
             log.info("%s", _summary([entry for entry in entries if entry.name in self._names]))
         self._known = {entry.name: entry for entry in entries}
+        self._fingerprint = fingerprint
         return entries
 
     def _say(self, entry: Entry) -> None:

@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def render(ledger: Ledger, now: float) -> RenderableType:
-    """The table as of `now` (seconds since the epoch), totals, and what the failed ones said last."""
+    """Totals, the table as of `now` (seconds since the epoch), and what the failed ones said last."""
     entries = ledger.entries()
     table = Table(box=None, pad_edge=False)
     table.add_column("experiment", overflow="fold")
@@ -52,7 +52,8 @@ def render(ledger: Ledger, now: float) -> RenderableType:
         table.add_row(*_row(ledger, entry, now))
     counts = Counter(_state(entry) for entry in entries)
     totals = ", ".join(f"{counts[state]} {state}" for state in (*STATES, "gone") if counts[state])
-    parts: list[RenderableType] = [table, Text(f"{len(entries)} experiments in {ledger.folder}: {totals}")]
+    # First: a table that is longer than the terminal is cut off while it is watched.
+    parts: list[RenderableType] = [Text(f"{len(entries)} experiments in {ledger.folder}: {totals}"), table]
     for entry in entries:
         if entry.state == "failed":
             said = last_line(log_path(ledger.folder, entry.name))

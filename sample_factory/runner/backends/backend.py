@@ -45,7 +45,8 @@ class Backend(Protocol):
     def ended(self, running: Sequence[Entry]) -> Mapping[str, int | None]:
         """Of these, all of which it sees, those that are gone: name -> exit status; None if nobody saw it.
 
-        An attempt that has written its own end may be among them; what it wrote counts.
+        An attempt that has written its own end may be among them; what it wrote counts. So may one that has not claimed
+        its experiment, if nobody can tell whether it was ever started: should it come, it comes too late.
         """
         ...
 

@@ -83,6 +83,9 @@ class Processes:
 
     def stop(self, entry: Entry, kill: bool) -> None:
         """Signal all processes of the attempt, as a terminal does."""
+        child = self._children.get((entry.name, entry.tries))
+        if entry.pid is None and child is not None and kill:
+            child.kill()  # it has not got as far as running anything
         stop(entry, kill)
 
     def _lives(self, entry: Entry) -> bool:

@@ -194,6 +194,22 @@ def test_a_deleted_ledger_is_not_made_anew_behind_everybodys_back(ledger: Ledger
     assert list(ledger.folder.iterdir()) == []
 
 
+def test_the_fingerprint_is_another_one_after_every_change_and_only_then(ledger: Ledger) -> None:
+    seen = [ledger.fingerprint()]
+    for step in range(50):
+        entry = _begin(ledger)
+        seen.append(ledger.fingerprint())
+        ledger.entries()
+        assert ledger.finish(entry.name, step, 0) is False
+        assert ledger.fingerprint() == seen[-1]
+        Ledger(ledger.folder).finish(entry.name, entry.tries, 2)
+        seen.append(ledger.fingerprint())
+    assert len(set(seen)) == 101
+    (ledger.folder / "ledger.sqlite").unlink()
+    with pytest.raises(LedgerError, match="No such file"):
+        ledger.fingerprint()
+
+
 def test_of_many_that_claim_at_once_one_gets_it(ledger: Ledger) -> None:
     _begin(ledger)
     got: list[bool] = []

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 
 import psutil
@@ -75,7 +76,7 @@ def test_a_killed_runner_started_again_takes_up_what_runs_and_what_has_ended_mea
     study.kill_runner()
     assert all(entry.pid is not None and psutil.pid_exists(entry.pid) for entry in before.values())
     again = study.start("--max_parallel=2")
-    study.wait_until(lambda: study.output.read_text().count("still runs as process") == 2)
+    study.wait_until(lambda: study.output.read_text().count("still runs (process") == 2)
     assert {name: entry for name, entry in study.entries().items() if entry.state == "running"} == before
     study.kill_runner()
     assert again.returncode == -signal.SIGKILL
@@ -84,6 +85,22 @@ def test_a_killed_runner_started_again_takes_up_what_runs_and_what_has_ended_mea
     assert study.run("--max_parallel=2") == 0
     assert study.states() == ["done"] * 4
     assert [study.diary(entry) for entry in study.entries().values()] == [["begin", "end"]] * 4
+
+
+def test_a_runner_that_is_killed_at_any_moment_starts_nothing_twice(make_study: MakeStudy) -> None:
+    study = make_study('Experiment("x", COMMAND, ParamGrid([("seed", range(12))]).generate_params(False))')
+    study.start()
+    study.wait_until(lambda: len(study.states()) == 12)
+    for kill in range(8):
+        # Not by the clock: sooner or later after the next change, whatever it is.
+        changed = study.entries()
+        study.wait_until(lambda before=changed: study.entries() != before or "pending" not in study.states())
+        time.sleep(0.015 * kill)
+        study.kill_runner()
+        study.start()
+    assert study.runner is not None and study.wait(study.runner) == 0
+    assert study.states() == ["done"] * 12
+    assert [study.diary(entry) for entry in study.entries().values()] == [["begin", "end"]] * 12
 
 
 def test_a_killed_experiment_is_a_failure_with_a_runner_and_none_without(make_study: MakeStudy) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import stat
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -212,7 +214,12 @@ def test_commands_about_a_run_want_its_folder(
     assert "it is not the folder of a run" in error and error.count("\n") == 1
 
 
-def test_the_table_says_how_far_each_experiment_is(scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_says_how_far_each_experiment_is(
+    scripts: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
     run.main([_small(scripts, 'Experiment("x", COMMAND, [{"a": "[1,2]"}, {"a": 2}, {"a": 3}])'), "--runner=commands"])
     folder = Path("train_dir/study")
     ledger = Ledger(folder)
@@ -227,14 +234,21 @@ def test_the_table_says_how_far_each_experiment_is(scripts: Path, capsys: pytest
     ledger.finish(second, 1, 0)
     capsys.readouterr()
     assert status.main([str(folder)]) == 0
-    table = [line.split() for line in capsys.readouterr().out.splitlines()]
+    totals, *lines = capsys.readouterr().out.splitlines()
+    table = [line.split() for line in lines]
     assert table[1][:5] == [first, "running", "1", "12,345", "2.250"]
     assert {"there,", "GPU", "1,", "cores", "0,1"} <= set(table[1])
     assert table[2][:5] == [second, "done", "1", "5,000", "-"]
     assert table[3][:5] == [third, "pending", "0", "-", "-"]
-    assert " ".join(table[4]).endswith("1 pending, 1 running, 1 done")
+    assert totals == "3 experiments in train_dir/study: 1 pending, 1 running, 1 done"
     assert cancel.main([str(folder), first]) == 1
     assert "runs elsewhere (elsewhere on there): cancel it there" in capsys.readouterr().err
+    watched = io.StringIO()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", watched)
+        patch.setattr(time, "sleep", interrupt)
+        assert status.main(["--watch", str(folder)]) == 0
+    assert "1 pending, 1 running, 1 done" in watched.getvalue()
     # Only its user can know that it is gone.
     assert retry.main([str(folder)]) == 0 and retry.main([str(folder), "00_*"]) == 0
     assert ledger.entries()[0].state == "pending"

@@ -39,6 +39,7 @@ class FakeWorld:
         self.starts: list[str] = []
         self.successes: Counter[str] = Counter()
         self.stopped: list[tuple[str, bool]] = []
+        self.forgotten: set[tuple[str, int]] = set()
         self.crash: str | None = None
         self.error: StartError | None = None
 
@@ -60,7 +61,7 @@ class FakeWorld:
         return None
 
     def ended(self, running: Sequence[Entry]) -> Mapping[str, int | None]:
-        there = {*self.alive, *self.on_their_way}
+        there = {*self.alive, *self.on_their_way} - self.forgotten
         return {entry.name: None for entry in running if (entry.name, entry.tries) not in there}
 
     def stop(self, entry: Entry, kill: bool) -> None:
@@ -76,6 +77,7 @@ class FakeWorld:
             assert name not in [other for other, _ in self.alive], f"{name} runs twice"
             assert not self.successes[name], f"{name} was done, and runs again"
             self.alive.append((name, number))
+            assert (name, number) not in self.forgotten
 
     def end(self, exit_status: int | None, index: int = 0) -> None:
         """None: it is killed, and writes nothing."""
@@ -83,6 +85,10 @@ class FakeWorld:
         if exit_status is not None:
             assert self.ledger.finish(name, number, exit_status)
         self.successes[name] += exit_status == 0
+
+    def forget(self) -> None:
+        """The next runner is another process: it does not know what this one was starting."""
+        self.forgotten |= set(self.on_their_way)
 
     def reboot(self) -> None:
         self.alive, self.on_their_way = [], []
@@ -126,8 +132,8 @@ EVENTS = (
 
 
 @settings(max_examples=150)
-@given(st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 3)), max_size=60))
-def test_whatever_crashes_each_experiment_succeeds_exactly_once(events: list[tuple[str, int]]) -> None:
+@given(st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 3)), max_size=60), st.booleans())
+def test_whatever_crashes_each_experiment_succeeds_exactly_once(events: list[tuple[str, int]], forgets: bool) -> None:
     names = ["a", "b", "c", "d"]
     with tempfile.TemporaryDirectory(dir=FAST_FOLDER) as folder:
         world = FakeWorld(Path(folder))
@@ -139,8 +145,12 @@ def test_whatever_crashes_each_experiment_succeeds_exactly_once(events: list[tup
                 try:
                     scheduler.tick()
                 except CrashError:
+                    if forgets:
+                        world.forget()
                     scheduler = _scheduler(world, names, max_retries=100)
             elif event == "new runner":
+                if forgets:
+                    world.forget()
                 scheduler = _scheduler(world, names, max_retries=100)
             elif event == "reboot":
                 world.reboot()
