@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shlex
 import stat
 import sys
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from sample_factory.config.runner import CancelConfig, RunnerConfig, StatusConfig
+from sample_factory.config.values import options
 from sample_factory.runner import cancel, retry, run, status
 from sample_factory.runner.ledger import Ledger, Place
-from sample_factory.runner.tests.study import SCRIPT
+from sample_factory.runner.tests.study import ROOT, SCRIPT
 
 PUBLISHED = """
 from sample_factory.runner.run_description import RunDescription, Experiment, ParamGrid
@@ -74,6 +77,16 @@ def test_a_script_of_version_1_is_understood_as_it_is(scripts: Path, capsys: pyt
 @pytest.mark.parametrize(("name", "count"), [("doom_basic_envs", 60), ("small_games", 9)])
 def test_studies_of_the_package_are_found_by_their_short_names(name: str, count: int) -> None:
     assert len(run.plan(run.load_run(name), "/t")) == count
+
+
+def test_the_documented_run_script_is_the_study_that_its_text_says(scripts: Path) -> None:
+    text = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    [script] = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    (scripts / "memory.py").write_text(script)
+    tasks = run.plan(run.load_run("my_scripts.memory"), "/t")
+    assert len(tasks) == 6 and tasks[0].name == "gru_/00_gru_env_recall_5_see_0"
+    config = options(RunnerConfig, None) | options(StatusConfig, None) | options(CancelConfig, None)
+    assert set(re.findall(r"`?--([a-z_]+)", text)) - set(config) <= {"algo", "device", "train_for_env_steps"}
 
 
 def test_the_suffix_makes_other_folders_in_the_same_run(scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
