@@ -48,7 +48,7 @@ class ProcessesConfig:
     num_gpus: int = 1
     """GPUs to distribute experiments over."""
     experiments_per_gpu: int = -1
-    """Experiments that share one GPU: each sees only that one, and none starts while all are full. -1: every experiment
+    """Experiments that share one GPU: each sees only that one, and none starts while all are full. With -1, every one
     sees all GPUs."""
     split_cores: bool = True
     """Give each of the experiments that run at the same time its own share of the CPU cores."""

@@ -47,13 +47,13 @@ def render(ledger: Ledger, now: float) -> RenderableType:
     for name in ("tries", "frames", "reward", "time"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("where", no_wrap=True)
-    table.add_column("log", overflow="fold")
     for entry in entries:
         table.add_row(*_row(ledger, entry, now))
     counts = Counter(_state(entry) for entry in entries)
     totals = ", ".join(f"{counts[state]} {state}" for state in (*STATES, "gone") if counts[state])
     # First: a table that is longer than the terminal is cut off while it is watched.
-    parts: list[RenderableType] = [Text(f"{len(entries)} experiments in {ledger.folder}: {totals}"), table]
+    about = f"{len(entries)} experiments in {ledger.folder}: {totals}; what each prints: logs/<experiment>.log"
+    parts: list[RenderableType] = [Text(about), table]
     for entry in entries:
         if entry.state == "failed":
             said = last_line(log_path(ledger.folder, entry.name))
@@ -78,7 +78,6 @@ def _main(argv: Sequence[str]) -> int:
 
 def _row(ledger: Ledger, entry: Entry, now: float) -> list[RenderableType]:
     frames, reward = progress(ledger.folder / entry.name)
-    log = log_path(ledger.folder, entry.name)
     return [
         entry.name,
         Text(_state(entry), style=_STYLES.get(_state(entry), "")),
@@ -87,7 +86,6 @@ def _row(ledger: Ledger, entry: Entry, now: float) -> list[RenderableType]:
         _UNKNOWN if reward is None else f"{reward:.3f}",
         _time(entry, now),
         _where(entry) if entry.state == "running" else _UNKNOWN,
-        str(log.relative_to(ledger.folder)) if log.exists() else _UNKNOWN,
     ]
 
 
