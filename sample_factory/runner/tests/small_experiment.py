@@ -31,15 +31,15 @@ def main() -> int:
     if options.do == "wait":
         # As a training does: it saves, and says that it was interrupted.
         signal.signal(signal.SIGINT, lambda *_: sys.exit(2))
+    about = {
+        "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "mine": os.environ.get("MINE"),
+        "cores": sorted(os.sched_getaffinity(0)),
+    }
+    print(json.dumps(about), flush=True)
     with path.open("a") as file:
         file.write(f"begin {os.getpid()}\n")
         file.flush()
-        about = {
-            "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
-            "mine": os.environ.get("MINE"),
-            "cores": sorted(os.sched_getaffinity(0)),
-        }
-        print(json.dumps(about), flush=True)
         if starts < options.fail_times:
             print("this is why", flush=True)
             return int(options.status)

@@ -178,8 +178,9 @@ def test_cancelling_ends_what_runs_and_leaves_out_what_does_not(make_study: Make
     runner = study.start("--max_parallel=1")
     study.wait_for_begin()
     assert _command("cancel", study, "0[01]_x*").stdout == "1 cancelled, 1 asked to save and end\n"
-    study.wait_for_begin()  # the third, for which there is room now
-    assert study.states()[:3] == ["cancelled", "cancelled", "running"]
+    # Only then there is room for the third.
+    study.wait_until(lambda: study.states()[:3] == ["cancelled", "cancelled", "running"])
+    study.wait_for_begin()
     assert _command("cancel", study, "x_/02_x_see_3", "--now").stdout == "0 cancelled, 1 killed\n"
     assert study.wait(runner) == 0
     assert study.states() == ["cancelled"] * 3 + ["done"]
