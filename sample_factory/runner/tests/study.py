@@ -61,7 +61,7 @@ class Study:
     def wait(self, runner: subprocess.Popen[bytes]) -> int:
         """Exit status of a runner that has been started."""
         try:
-            return runner.wait(120)
+            return runner.wait(200)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the runner does not end:\n{self.output.read_text()}") from None
 
@@ -95,7 +95,7 @@ class Study:
         for folder in [path for path in self.folder.iterdir() if path.is_dir() and path.name != "logs"]:
             (folder / "go").touch()
 
-    def wait_until(self, condition: Callable[[], Any], timeout_sec: float = 60) -> None:
+    def wait_until(self, condition: Callable[[], Any], timeout_sec: float = 120) -> None:
         """Wait for something."""
         deadline = time.monotonic() + timeout_sec
         while not condition():
