@@ -187,7 +187,7 @@ class _Process:
 
 
 def main() -> int:
-    """Torment a store in a folder for at least some seconds: `<folder> <processes> <seconds> <kills per second> <seed>`."""
+    """Torment a store for some seconds or more: `<folder> <processes> <seconds> <kills per second> <seed>`."""
     folder, processes, seconds, kills_per_sec, seed = sys.argv[1:]
     torment = Torment(Path(folder), int(processes), int(seed))
     torment.run(float(seconds), float(kills_per_sec))
