@@ -21,6 +21,7 @@ EXTRA_MODULES = {
     "pettingzoo": ("pettingzoo",),
     "wandb": ("wandb",),
     "plot": ("matplotlib",),
+    "parquet": ("pyarrow",),
     "dev": ("pytest", "hypothesis", "mypy"),
 }
 DEBIAN_PACKAGES = {
