@@ -106,7 +106,7 @@ def make_page(experiment: Experiment, files: Contained, entry: Entry | None) -> 
     env = experiment.overview.env
     return Page(
         overview=experiment.overview,
-        folder=str(experiment.folder).encode(errors="replace").decode(),
+        folder=str(experiment.folder),
         swatches=[Swatch(str(n), i % NUM_COLOURS) for i, n in enumerate(policies)] if len(policies) > 1 else [],
         policies=list(policies),
         charts=_charts(policies),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,9 +30,10 @@ _HEADERS = {
 _AN_HOUR = "private, max-age=3600"
 
 
-def make_app(root: Path) -> Flask:
-    """The page of the train_dir `root` as a WSGI application."""
+def make_app(root: Path, clock: Callable[[], float] = time.monotonic) -> Flask:
+    """The page of the train_dir `root` as a WSGI application; `clock` gives seconds."""
     app = Flask(__name__)
+    app.url_map.merge_slashes = False  # no redirects: an address is right or wrong
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.jinja_env.filters.update(
         {name: getattr(wording, name) for name in ("count", "short", "number", "duration", "ago")}
@@ -40,7 +41,7 @@ def make_app(root: Path) -> Flask:
     app.jinja_env.globals["sparkline"] = sparkline
     app.before_request(_refuse)
     app.after_request(_protect)
-    pages = _Pages(TrainDir(root))
+    pages = _Pages(TrainDir(root, clock))
     app.add_url_rule("/", "table", pages.table)
     app.add_url_rule("/experiment/<path:name>", "experiment", pages.experiment)
     app.add_url_rule("/lineage/<path:name>.svg", "lineage", pages.lineage)
@@ -66,20 +67,20 @@ class _Pages:
     def __init__(self, train_dir: TrainDir) -> None:
         self._train_dir = train_dir
 
-    def table(self) -> str:
+    def table(self) -> Response:
         """All experiments."""
         pattern, sort = request.args.get("filter", ""), request.args.get("sort", "")
         found = self._train_dir.table()
         rows = arrange(found.rows, pattern, sort)
         shown = {"table": found, "rows": rows, "columns": COLUMNS, "pattern": pattern, "sort": sort}
-        return str(render_template("table.html", root=_text(self._train_dir.root), now=time.time(), **shown))
+        return _page("table.html", root=str(self._train_dir.root), **shown)
 
-    def experiment(self, name: str) -> str:
+    def experiment(self, name: str) -> Response:
         """One of them."""
         with self._train_dir.turns:
             found = self._find(name)
             page = make_page(found, self._train_dir.files, self._train_dir.entry(found))
-        return str(render_template("experiment.html", now=time.time(), page=page))
+        return _page("experiment.html", page=page)
 
     def lineage(self, name: str) -> Response:
         """The family tree of one as a picture."""
@@ -100,13 +101,14 @@ class _Pages:
         return found
 
 
+def _page(template: str, **shown: object) -> Response:
+    # Names of folders and JSON may have halves of characters in them, which no page can hold.
+    text = str(render_template(template, now=time.time(), **shown)).encode(errors="replace")
+    return Response(text, mimetype="text/html")
+
+
 def _host_name(host: str) -> str | None:
     try:
         return urlsplit(f"//{host}").hostname
     except ValueError:
         return None
-
-
-def _text(path: Path) -> str:
-    """Text that any page can hold, whatever bytes the path has."""
-    return os.fsencode(path).decode(errors="replace")
