@@ -42,6 +42,8 @@ class Overview:
     """Which component limits it."""
     written: float | None = None
     """When it last wrote something, seconds since the epoch."""
+    has_folder: bool = True
+    """There is a page of it."""
     is_read: bool = True
     """There was time to read all summaries."""
 

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from sample_factory.config.experiment import CFG
 from sample_factory.dashboard.contained import Contained
 from sample_factory.dashboard.experiment import Experiment
+from sample_factory.dashboard.log_tail import LogTail
 from sample_factory.dashboard.overview import Overview
-from sample_factory.dashboard.state import locked_folders
+from sample_factory.dashboard.state import judge, locked_folders
 from sample_factory.runner.ledger import FILE_NAME as LEDGER
 from sample_factory.runner.ledger import Entry, Ledger
 
@@ -58,7 +59,7 @@ class TrainDir:
             for experiment in sorted(self._experiments.values(), key=lambda one: one.is_read):
                 experiment.look(is_over, now, locked, self.entry(experiment))
             rows = [experiment.overview for experiment in self._experiments.values()]
-            rows += self._not_begun()
+            rows += self._without_folder()
             return Table(rows, sum(not row.is_read for row in rows), list(self._notes))
 
     def experiment(self, name: str) -> Experiment | None:
@@ -108,14 +109,19 @@ class TrainDir:
                 self._notes.append(f"cannot read the ledger of {_name(self.root, folder)}: {error}")
             self._entries |= {folder / entry.name: entry for entry in entries if _is_below(entry.name)}
 
-    def _not_begun(self) -> list[Overview]:
-        """Experiments of studies that have no folder yet."""
+    def _without_folder(self) -> list[Overview]:
+        """Experiments of studies that have none: they wait, or failed before they made it."""
         begun = {experiment.folder for experiment in self._experiments.values()}
         return [
-            Overview(_name(self.root, folder), "waiting", "for its turn in the study", env=_env(entry))
+            _from_ledger(_name(self.root, folder), entry)
             for folder, entry in self._entries.items()
-            if folder not in begun and entry.state == "pending"
+            if folder not in begun
         ]
+
+
+def _from_ledger(name: str, entry: Entry) -> Overview:
+    state, why = judge(False, entry.state == "done", LogTail(), entry, quiet_sec=float("inf"))
+    return Overview(name, state, why, env=_env(entry), has_folder=False)
 
 
 def _walk(root: Path) -> tuple[list[Path], list[Path]]:

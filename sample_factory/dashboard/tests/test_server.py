@@ -145,17 +145,22 @@ def test_running_experiment_says_when_it_will_end(tmp_path, ask):
     assert "Limit environments" in shown
 
 
-def test_ledger_says_what_waits_and_what_was_cancelled(tmp_path, ask):
+def test_ledger_says_what_waits_and_what_failed_before_it_had_a_folder(tmp_path, ask):
     folder = tmp_path / "study"
     stopped(folder / "x" / "begun")
     ledger = Ledger.create(folder)
-    ledger.enter([Task(f"x/{name}", ("python", "train.py", "--env=small"), {}) for name in ("begun", "next")])
+    names = ("begun", "next", "mistyped")
+    ledger.enter([Task(f"x/{name}", ("python", "train.py", "--env=small"), {}) for name in names])
+    ledger.begin("x/mistyped", "processes", "somewhere", Place())
+    ledger.finish("x/mistyped", 1, 127)
     ledger.begin("x/begun", "processes", "somewhere", Place())
     ledger.finish("x/begun", 1, 3)
     shown = ask("/")
     assert "study/x/begun ✕ failed" in shown
     assert "with exit status 3" in shown
     assert "study/x/next … waiting small" in shown
+    assert "study/x/mistyped ✕ failed small" in shown
+    assert "with exit status 127" in shown
     assert "failed, 1 try" in ask("/experiment/study/x/begun")
 
 
