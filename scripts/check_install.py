@@ -22,6 +22,7 @@ EXTRA_MODULES = {
     "wandb": ("wandb",),
     "plot": ("matplotlib",),
     "parquet": ("pyarrow",),
+    "dashboard": ("flask",),
     "dev": ("pytest", "hypothesis", "mypy"),
 }
 DEBIAN_PACKAGES = {

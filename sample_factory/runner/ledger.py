@@ -112,13 +112,18 @@ def log_path(folder: Path, name: str) -> Path:
 class Ledger:
     """Any number of processes may use it at the same time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, is_read_only: bool = False) -> None:
         """The ledger of a run's folder.
+
+        Args:
+            folder: of the run.
+            is_read_only: never write to the file, not even to take back what a killed process has begun.
 
         Raises:
             LedgerError: there is none.
         """
         self.folder = folder
+        self._mode = "ro" if is_read_only else "rw"
         self._path = folder / FILE_NAME
         if not self._path.is_file():
             raise LedgerError(f"{folder} has no {FILE_NAME}: it is not the folder of a run")
@@ -284,8 +289,8 @@ class Ledger:
     @contextlib.contextmanager
     def _transaction(self, kind: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
         """All or nothing. A connection for each: they are rare, and none is there for a fork to inherit."""
-        # mode=rw: a ledger that was deleted is not replaced by an empty one.
-        address = f"file:{quote(os.fspath(self._path.absolute()))}?mode=rw"
+        # rw and ro: a ledger that was deleted is not replaced by an empty one.
+        address = f"file:{quote(os.fspath(self._path.absolute()))}?mode={self._mode}"
         try:
             with contextlib.closing(
                 sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT_SEC, isolation_level=None)

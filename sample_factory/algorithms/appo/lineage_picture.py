@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import matplotlib as mpl
 
@@ -62,8 +62,8 @@ class _Line(NamedTuple):
     founder: int
 
 
-def draw(tree: FamilyTree, parameter: str, title: str, path: Path) -> None:
-    """Write the picture, in the format that the file's name says.
+def draw(tree: FamilyTree, parameter: str, title: str, out: Path | IO[bytes]) -> None:
+    """Write the picture, in the format that the file's name says; a file that is already open gets SVG.
 
     Args:
         parameter: name of one of the values of every stretch.
@@ -83,7 +83,7 @@ def draw(tree: FamilyTree, parameter: str, title: str, path: Path) -> None:
             _draw_weights(weights, tree)
             _draw_objectives(objectives, tree)
             _draw_values(values, tree, parameter)
-            figure.savefig(path, dpi=120)
+            figure.savefig(out, dpi=120, format=None if isinstance(out, Path) else "svg")
         finally:
             plt.close(figure)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,6 +54,15 @@ def parse_events(path: Path) -> Events:
     Raises:
         OSError: it cannot be read.
     """
+    return scalars(read_records(path.read_bytes()).data)
+
+
+def scalars(records: Iterable[bytes]) -> Events:
+    """What the records of an event file say.
+
+    Raises:
+        google.protobuf.message.DecodeError: a record is no event.
+    """
     # Imported here: results that are kept do without.
     from tensorboard.compat.proto.event_pb2 import Event
 
@@ -61,7 +71,7 @@ def parse_events(path: Path) -> Events:
     frames: list[int] = []
     values: list[float] = []
     started = 0.0
-    for record in read_records(path.read_bytes()):
+    for record in records:
         event = Event.FromString(record)
         started = started or event.wall_time
         for value in event.summary.value:

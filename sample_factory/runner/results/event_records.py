@@ -10,6 +10,7 @@ checksum is CRC-32C, rotated and with a constant added.
 from __future__ import annotations
 
 import struct
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,11 +22,19 @@ _POLYNOMIAL = 0x82F63B78
 _MASK_DELTA = 0xA282EAD8
 
 
-def read_records(data: bytes) -> list[bytes]:
+class Records(NamedTuple):
     """The records up to the first one that is not complete or not sound."""
+
+    data: list[bytes]
+    end: int
+    """Bytes that they take in the file; what is appended to it goes on from there."""
+
+
+def read_records(data: bytes) -> Records:
+    """What a file, or a part of one that begins with a record, has."""
     starts, lengths = _walk(data)
     if not len(starts):
-        return []
+        return Records([], 0)
     contents = np.frombuffer(data, np.uint8)
     is_short = lengths <= LONGEST
     ends = starts + _LENGTH + _CHECKSUM + lengths
@@ -35,7 +44,8 @@ def read_records(data: bytes) -> list[bytes]:
     count = len(starts) if is_sound.all() else int(np.argmin(is_sound))
     chosen = np.flatnonzero(is_short[:count])
     begins = starts + _LENGTH + _CHECKSUM
-    return [data[begin:end] for begin, end in zip(begins[chosen].tolist(), ends[chosen].tolist(), strict=True)]
+    found = [data[begin:end] for begin, end in zip(begins[chosen].tolist(), ends[chosen].tolist(), strict=True)]
+    return Records(found, int(ends[count - 1]) + _CHECKSUM if count else 0)
 
 
 def _walk(data: bytes) -> tuple[np.ndarray, np.ndarray]:

@@ -36,27 +36,42 @@ def theirs(tmp_path_factory):
 
 @given(RECORDS)
 def test_records_are_read_as_they_were_written(records):
-    assert read_records(written(records)) == records
+    assert read_records(written(records)).data == records
 
 
 @given(RECORDS, st.data())
 def test_unfinished_file_is_read_as_tensorboard_does(theirs, records, data):
     whole = written(records)
     part = whole[: data.draw(st.integers(0, len(whole)))]
-    assert read_records(part) == theirs(part)
+    assert read_records(part).data == theirs(part)
 
 
 @given(RECORDS.filter(bool), st.data())
 def test_damaged_file_is_read_as_tensorboard_does(theirs, records, data):
     damaged = bytearray(written(records))
     damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= data.draw(st.integers(1, 255))
-    assert read_records(bytes(damaged)) == theirs(bytes(damaged))
+    assert read_records(bytes(damaged)).data == theirs(bytes(damaged))
 
 
 def test_long_records_are_left_out_and_those_behind_them_are_not():
-    assert read_records(written([b"a", b"x" * (LONGEST + 1), b"b", b"y" * LONGEST])) == [b"a", b"b", b"y" * LONGEST]
+    found = read_records(written([b"a", b"x" * (LONGEST + 1), b"b", b"y" * LONGEST]))
+    assert found.data == [b"a", b"b", b"y" * LONGEST]
+
+
+@given(RECORDS, st.data())
+def test_file_that_grows_is_read_piece_by_piece(records, data):
+    whole = written(records)
+    first = read_records(whole[: data.draw(st.integers(0, len(whole)))])
+    rest = read_records(whole[first.end :])
+    assert first.data + rest.data == records
+    assert first.end + rest.end == len(whole)
+
+
+def test_long_records_count_where_a_file_goes_on():
+    whole = written([b"x" * (LONGEST + 1)])
+    assert read_records(whole) == ([], len(whole))
 
 
 def test_anything_may_be_in_a_file(theirs):
     for data in (b"", b"x", bytes(100), b"no events at all, but long enough for a record"):
-        assert read_records(data) == theirs(data)
+        assert read_records(data).data == theirs(data)
