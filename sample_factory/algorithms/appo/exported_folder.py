@@ -53,6 +53,17 @@ def train_command(cfg: Mapping[str, Any]) -> str:
     return shlex.join(kept)
 
 
+def check_portable(cfg: Mapping[str, Any], where: str) -> None:
+    """Make sure that a cfg.json that comes from somebody else does not say where on this machine to read or write.
+
+    Raises:
+        ValueError: one line: it does.
+    """
+    for name, value in cfg.items():
+        if name in _OF_THE_MACHINE or _is_path(value):
+            raise ValueError(f"{where} says {name}={value}, which is for whoever plays the policy to say")
+
+
 def write_json(path: Path, contents: Mapping[str, Any]) -> None:
     """Write what people may want to read."""
     path.write_text(json.dumps(contents, indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -18,7 +18,9 @@ def trace(module: ActingModule, num_rows: int) -> Any:
     with warnings.catch_warnings():
         # TorchScript is deprecated, and warns of all that it takes for a constant: whether that is so is tried out.
         warnings.simplefilter("ignore")
-        return torch.jit.trace(module, module.example_inputs(num_rows), check_trace=False)
+        return torch.jit.trace(  # type: ignore[no-untyped-call]
+            module, module.example_inputs(num_rows), check_trace=False
+        )
 
 
 def write_torchscript(module: ActingModule, num_rows: int, path: Path) -> None:
@@ -35,7 +37,7 @@ class TorchScriptRunner:
     def __init__(self, path: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self._function = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+            self._function = torch.jit.load(str(path), map_location="cpu")
 
     @torch.no_grad()
     def __call__(self, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
