@@ -1,4 +1,4 @@
-"""Puts a policy of an experiment into a collection: exports, evaluates, films it, and writes it down. Knows no network."""
+"""Puts a policy of an experiment into a collection: exports, evaluates, films, writes it down. Knows no network."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _film(options: AddOptions, made: Path) -> None:
 
 def _describe(name: str, made: Path, score: Score, time: str) -> Entry:
     files = {file: describe_file((made / file).read_bytes()) for file in FILES}
-    size = sum(file.bytes for file in files.values())
+    size = sum(file.size_bytes for file in files.values())
     if size > MAX_BYTES:
         raise ValueError(
             f"{name} has {size / 1e6:.1f} MB and may have {MAX_BYTES / 1e6:.0f}: use a smaller --video_frames"

@@ -41,12 +41,12 @@ class Score:
 class FileEntry:
     """A file of a policy."""
 
-    bytes: int
+    size_bytes: int
     sha256: str
 
     def is_of(self, data: bytes) -> bool:
         """Whether these are the file's contents."""
-        return len(data) == self.bytes and hashlib.sha256(data).hexdigest() == self.sha256
+        return len(data) == self.size_bytes and hashlib.sha256(data).hexdigest() == self.sha256
 
 
 @dataclass(frozen=True)
@@ -121,13 +121,13 @@ def check_name(name: str) -> str:
 
 def _entry(policy: Any) -> Entry:
     score = policy["score"]
-    files = {name: FileEntry(int(file["bytes"]), str(file["sha256"])) for name, file in policy["files"].items()}
+    files = {name: FileEntry(int(file["size_bytes"]), str(file["sha256"])) for name, file in policy["files"].items()}
     name = check_name(policy["name"])
     if sorted(files) != sorted(FILES):
         raise ValueError(f"{name} has the files {', '.join(sorted(files))}, not {', '.join(sorted(FILES))}")
-    if not all(file.bytes >= 0 and _SHA256.fullmatch(file.sha256) for file in files.values()):
+    if not all(file.size_bytes >= 0 and _SHA256.fullmatch(file.sha256) for file in files.values()):
         raise ValueError(f"{name} has files without size and SHA-256")
-    if sum(file.bytes for file in files.values()) > MAX_BYTES:
+    if sum(file.size_bytes for file in files.values()) > MAX_BYTES:
         raise ValueError(f"{name} has more than {MAX_BYTES // 1_000_000} MB")
     return Entry(
         name=name,

@@ -33,7 +33,7 @@ def read_checked(source: Source, entry: Entry, name: str) -> bytes:
         ValueError: one line: it cannot be read, or is not what the index says.
     """
     expected = entry.files[name]
-    data = source.read(f"{entry.name}/{name}", expected.bytes)
+    data = source.read(f"{entry.name}/{name}", expected.size_bytes)
     if not expected.is_of(data):
         raise ValueError(
             f"{entry.name}/{name} of {source.place} is damaged or another one: its SHA-256 is not the index's"

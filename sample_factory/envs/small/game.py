@@ -121,7 +121,7 @@ class SmallGame(ABC):
 class OneGame(gym.Env[np.ndarray, Any]):
     """A single game for one agent with Gymnasium's interface, to look at."""
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}
+    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}  # noqa: RUF012 (as its base declares it)
 
     def __init__(self, game: SmallGame, render_mode: str | None = None) -> None:
         assert game.num_rows == 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from sample_factory.models.actor_critic import ActorCritic
 from sample_factory.rl import distributions
@@ -27,7 +29,7 @@ class ActingModule(nn.Module):
         super().__init__()
         if STATE in keys:
             raise ValueError(f"an observation is called {STATE}, which is the name of the recurrent state")
-        self._model = model.eval().requires_grad_(False)
+        self._model = _with_final_weights(model)
         self._keys = dict(keys)
         self._state_size = model.state_size
         remembers = model.state_size > 0
@@ -52,3 +54,13 @@ class ActingModule(nn.Module):
         if self._state_size:
             arrays.append(np.zeros((num_rows, self._state_size), np.float32))
         return tuple(map(torch.from_numpy, arrays))
+
+
+def _with_final_weights(model: ActorCritic) -> ActorCritic:
+    """A copy in which what computes weights (spectral normalisation) has been replaced by what it gives."""
+    model = copy.deepcopy(model).eval()
+    for layer in list(model.modules()):
+        if parametrize.is_parametrized(layer):
+            for name in list(layer.parametrizations):  # type: ignore[arg-type]
+                parametrize.remove_parametrizations(layer, name, leave_parametrized=True)
+    return model.requires_grad_(False)

@@ -5,6 +5,8 @@ Needs the optional packages onnx and onnxruntime.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import warnings
 from pathlib import Path
 
@@ -31,7 +33,8 @@ def write_onnx(module: ActingModule, num_rows: int, path: Path) -> None:
     names = (*module.input_names, *module.output_names)
     traced = trace(module, num_rows)
     try:
-        with warnings.catch_warnings():
+        # The exporter prints the whole network where it fails.
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             # The exporter that starts from TorchScript is deprecated, but what is exported is one trace in all formats.
             warnings.simplefilter("ignore")
             torch.onnx.export(

@@ -28,7 +28,7 @@ def write_torchscript(module: ActingModule, num_rows: int, path: Path) -> None:
     traced = trace(module, num_rows)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.jit.save(traced, str(path))  # type: ignore[no-untyped-call]
+        torch.jit.save(traced, str(path))
 
 
 class TorchScriptRunner:
@@ -37,7 +37,9 @@ class TorchScriptRunner:
     def __init__(self, path: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self._function = torch.jit.load(str(path), map_location="cpu")
+            self._function = torch.jit.load(  # type: ignore[no-untyped-call]
+                str(path), map_location="cpu"
+            )
 
     @torch.no_grad()
     def __call__(self, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
