@@ -21,6 +21,8 @@ EXTRA_MODULES = {
     "pettingzoo": ("pettingzoo",),
     "wandb": ("wandb",),
     "plot": ("matplotlib",),
+    "export": ("onnx", "onnxruntime", "safetensors"),
+    "hub": ("huggingface_hub",),
     "dev": ("pytest", "hypothesis", "mypy"),
 }
 DEBIAN_PACKAGES = {

@@ -63,5 +63,12 @@ class OnnxRunner:
         self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def __call__(self, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-        """Arrays by name to outputs in their order."""
-        return [np.asarray(output) for output in self._session.run(None, inputs)]
+        """Arrays by name to outputs in their order.
+
+        Raises:
+            ValueError: one line: the function fails.
+        """
+        try:
+            return [np.asarray(output) for output in self._session.run(None, inputs)]
+        except Exception as error:  # onnxruntime's have no common type
+            raise ValueError(f"the exported policy cannot be run: {str(error).strip().splitlines()[-1]}") from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,5 +45,24 @@ class TorchScriptRunner:
 
     @torch.no_grad()
     def __call__(self, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-        """Arrays by name, in their order, to outputs in theirs."""
-        return [output.numpy() for output in self._function(*map(torch.from_numpy, inputs.values()))]
+        """Arrays by name, in their order, to outputs in theirs.
+
+        Raises:
+            ValueError: one line: the function fails.
+        """
+        try:
+            with _without_fusion():
+                return [output.numpy() for output in self._function(*map(torch.from_numpy, inputs.values()))]
+        except RuntimeError as error:
+            raise ValueError(f"the exported policy cannot be run: {str(error).strip().splitlines()[-1]}") from error
+
+
+@contextlib.contextmanager
+def _without_fusion() -> Iterator[None]:
+    """As everybody else will run it: the kernels of `models/fused.py` have switched on what breaks other functions."""
+    was_enabled = torch.jit.onednn_fusion_enabled()  # type: ignore[no-untyped-call]
+    torch.jit.enable_onednn_fusion(False)
+    try:
+        yield
+    finally:
+        torch.jit.enable_onednn_fusion(was_enabled)
