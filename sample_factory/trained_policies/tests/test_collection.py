@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import imageio.v3 as imageio
 import pytest
 
+from sample_factory.algorithms.appo.export import __main__ as export
 from sample_factory.algorithms.appo.exported_folder import check_portable
 from sample_factory.trained_policies.evaluate import keeps_claim, measure
 from sample_factory.trained_policies.index import FILES, INDEX_FILE, Entry, Score, read_index
@@ -65,3 +70,17 @@ def test_where_all_episodes_are_equal_only_equal_ones_keep_the_claim() -> None:
     claimed = Score("reward", 4.0, 0.0, 100, False)
     assert keeps_claim(claimed, Score("reward", 4.0000001, 0.0, 20, False))
     assert not keeps_claim(claimed, Score("reward", 3.9, 0.1, 20, False))
+
+
+def test_the_readme_tells_others_how_to_act(tmp_path: Path) -> None:
+    for package in ("onnx", "onnxruntime", "safetensors"):
+        pytest.importorskip(package, reason=f"needs the {package} package")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = readme.split("## In other programs")[1]
+    command, program = section.split("```\n")[1], section.split("```python\n")[1].split("```")[0]
+    _, _, *arguments = shlex.split(command)
+    arguments = [argument.replace("trained_policies", str(ROOT)) for argument in arguments[1:]]
+    assert export.main([*arguments[:-1], f"--output={tmp_path / 'tmaze_onnx'}"]) == 0
+    assert arguments[-1] == "--output=tmaze_onnx"
+    check = "assert actions.shape == (1, 1) and action_params.shape == (1, 3) and state.any()"
+    subprocess.run([sys.executable, "-c", program + check], cwd=tmp_path, check=True)
