@@ -23,6 +23,8 @@ EXTRA_MODULES = {
     "plot": ("matplotlib",),
     "parquet": ("pyarrow",),
     "dashboard": ("flask",),
+    "export": ("onnx", "onnxruntime", "safetensors"),
+    "hub": ("huggingface_hub",),
     "dev": ("pytest", "hypothesis", "mypy"),
 }
 DEBIAN_PACKAGES = {

@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from sample_factory.models.fused import compute_dtype
 from sample_factory.models.image_encoders import CONVNETS, RESNETS, FoldedNormalization, make_image_encoder
 from sample_factory.models.layers import ActivatedLinear, make_activation, make_mlp
 from sample_factory.models.options import ModelOptions, one_of
 from sample_factory.models.text_encoder import TextEncoder
+from sample_factory.models.tracing import is_being_traced
 from sample_factory.rl.spaces import KeySpec
 
 _TYPES = ("conv", "mlp", "resnet")
@@ -85,6 +87,9 @@ class IntegerEncoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[N, k] int32 to [N, output_size]."""
         assert isinstance(self.starts, Tensor)
+        if is_being_traced():
+            columns = functional.embedding(x + self.starts, self.table.weight)
+            return self.rest(columns.sum(1) + self.bias)  # type: ignore[no-any-return]
         return self.rest(self.table(x + self.starts) + self.bias)  # type: ignore[no-any-return]
 
 

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from sample_factory.models.tracing import is_being_traced
+
 Layer = Callable[[Tensor, Tensor, Tensor], Tensor]
 Stride = tuple[int, ...]
 
@@ -50,7 +52,8 @@ def _activated(
     stride: Stride | None, x: Tensor, weight: Tensor, bias: Tensor, activation: nn.Module, num_elements: int
 ) -> Tensor:
     is_elu = type(activation) is nn.ELU and activation.alpha == 1.0
-    if not is_elu or num_elements < _MIN_ELEMENTS or weight.device.type != "cpu":
+    is_small = num_elements < _MIN_ELEMENTS
+    if not is_elu or is_small or weight.device.type != "cpu" or is_being_traced():
         return activation(_layer(stride)(x, weight, bias))  # type: ignore[no-any-return]
     if torch.is_autocast_enabled("cpu"):
         dtype = compute_dtype(weight)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sample_factory.models.options import ModelOptions
-from sample_factory.rl.normalization import RunningMeanStd, initial_statistics, update_statistics
+from sample_factory.models.tracing import is_being_traced
+from sample_factory.rl.normalization import RunningMeanStd, initial_statistics, normalize, update_statistics
 from sample_factory.rl.spaces import KeySpec
 
 _CLIP = 5.0
@@ -33,6 +34,8 @@ class KeyNormalizer(nn.Module):
     # hot path
     def forward(self, x: Tensor) -> Tensor:
         """[N, ..., n] of any dtype to normalised float32 of the same shape; the statistics do not change."""
+        if is_being_traced():
+            return normalize(self._scaled(x), RunningMeanStd(self.mean, self.var, self.count), _CLIP)
         rows = self._scaled(x).reshape(-1, x.shape[-1])
         # One kernel for what would be four.
         rows = functional.batch_norm(rows, self.mean, self.var, eps=_EPS)

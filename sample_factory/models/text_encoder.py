@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from sample_factory.models.tracing import is_being_traced
+
 _WORD_SIZE = 20
 _TEXT_SIZE = 64
 _MAX_REMEMBERED = 10_000
@@ -34,6 +36,8 @@ class TextEncoder(nn.Module):
     # hot path
     def forward(self, words: Tensor) -> Tensor:
         """[N, length] int32, 0 behind the last word, to [N, output_size]."""
+        if is_being_traced():
+            return self._read_whole(words)
         # Of a thousand different texts, two have the same 64 bits once in 10^13 batches.
         hashes = (words * self.hash_factors).sum(1)
         if not torch.is_grad_enabled() and words.device.type == "cpu":
@@ -52,6 +56,15 @@ class TextEncoder(nn.Module):
         # What comes behind the last word of a shorter text has no way back to it.
         last: Tensor = outputs[(lengths - 1).clamp_(min=0).long(), torch.arange(len(texts), device=texts.device)]
         return last.masked_fill((lengths == 0)[:, None], 0.0)
+
+    def _read_whole(self, texts: Tensor) -> Tensor:
+        """What `_read` gives, without a look at the texts: a traced model does the same whatever it is given."""
+        places = torch.arange(1, texts.shape[1] + 1, dtype=torch.int32, device=texts.device)
+        lengths = ((texts != 0) * places).amax(1)
+        outputs = self.rnn(self.embedding(texts.t()))[0]
+        at_last_word = (lengths - 1).clamp(min=0).long()[None, :, None].expand(1, -1, self.output_size)
+        last: Tensor = outputs.gather(0, at_last_word)[0]
+        return last * (lengths > 0).to(last.dtype)[:, None]
 
     def _remember(self, words: Tensor, hashes: list[int]) -> Tensor:
         if not self._has_weights_of_table() or len(self._remembered) > _MAX_REMEMBERED:

@@ -80,6 +80,22 @@ def mode(layout: ActionLayout, params: Tensor, mask: Tensor | None = None) -> Te
     return torch.cat(columns, -1)
 
 
+def usable_params(layout: ActionLayout, params: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Parameters [..., num_logits] from which actions can be drawn without knowing the mask or any limit.
+
+    Forbidden categories have -1e9, and log standard deviations lie within their limits.
+    """
+    columns = []
+    for part, part_params, part_mask in _split(layout, params, mask):
+        if part.kind == "categorical":
+            columns.append(_masked(part_params, part_mask))
+        elif part.distribution is not None:
+            columns.append(part_params)
+        else:
+            columns.extend(_mean_log_std(part_params))
+    return torch.cat(columns, -1)
+
+
 def log_prob(layout: ActionLayout, params: Tensor, actions: Tensor, mask: Tensor | None = None) -> Tensor:
     """Log-probability (density, for continuous parts) [...] of `actions` [..., num_actions]."""
     used, terms = 0, []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sample_factory.algorithms.appo.enjoy import Watcher, plan_show
+from sample_factory.algorithms.appo.episodes import Episode
 from sample_factory.algorithms.appo.evaluation_batch import num_envs_at_once, play_episodes, threads_for
 from sample_factory.algorithms.appo.evaluation_report import describe_summary, summarize, write_report
 from sample_factory.algorithms.appo.stage import Stage
@@ -31,6 +32,34 @@ class EvaluationResult(NamedTuple):
     status: Status
     mean_reward: float
     """Mean reward of the episodes that ended, NaN if none did."""
+
+
+class Sample(NamedTuple):
+    """Episodes that many environments have played."""
+
+    episodes: list[Episode]
+    agents_per_env: int
+    num_envs: int
+
+
+def sample_episodes(
+    config: Config, checkpoint: Checkpoint, seed: int, stopping: Callable[[], bool] = lambda: False
+) -> Sample | None:
+    """Play `--sample_env_episodes` episodes of every agent; None if stopped before.
+
+    Raises:
+        ValueError: the checkpoint does not fit the environment, or something else that the user can mend.
+    """
+    num_episodes = config.evaluation.sample_env_episodes
+    num_envs = num_envs_at_once(config.sampling, num_episodes)
+    env = registry.make_batched(config.run.env, namespace(config), num_envs, is_training=False)
+    try:
+        limit_threads(threads_for(env), with_torch=True)
+        policy = make_trained_policy(config, checkpoint, env.keys, env.actions, env.num_rows, seed)
+        episodes = play_episodes(env, policy, num_envs, num_episodes, seed, stopping)
+        return None if episodes is None else Sample(episodes, env.num_rows // num_envs, num_envs)
+    finally:
+        env.close()
 
 
 def evaluate(config: Config) -> EvaluationResult:
@@ -67,20 +96,11 @@ def _watch(config: Config, folder: Path, checkpoint: Checkpoint, seed: int, stop
 
 
 def _sample(config: Config, folder: Path, checkpoint: Checkpoint, seed: int, stopping: Callable[[], bool]) -> float:
-    num_episodes = config.evaluation.sample_env_episodes
-    num_envs = num_envs_at_once(config.sampling, num_episodes)
-    env = registry.make_batched(config.run.env, namespace(config), num_envs, is_training=False)
-    try:
-        limit_threads(threads_for(env), with_torch=True)
-        policy = make_trained_policy(config, checkpoint, env.keys, env.actions, env.num_rows, seed)
-        episodes = play_episodes(env, policy, num_envs, num_episodes, seed, stopping)
-        agents_per_env = env.num_rows // num_envs
-    finally:
-        env.close()
-    if episodes is None:
+    sample = sample_episodes(config, checkpoint, seed, stopping)
+    if sample is None:
         print("stopped: nothing is saved, because the episodes that end first are the short ones", flush=True)
         return float("nan")
-    summary = summarize(episodes, agents_per_env)
+    summary = summarize(sample.episodes, sample.agents_per_env)
     about = {
         "env": config.run.env,
         "experiment": config.run.experiment,
@@ -91,9 +111,9 @@ def _sample(config: Config, folder: Path, checkpoint: Checkpoint, seed: int, sto
         "deterministic": config.evaluation.eval_deterministic,
         "continuous_actions_sample": config.evaluation.continuous_actions_sample,
         "seed": seed,
-        "num_envs": num_envs,
+        "num_envs": sample.num_envs,
     }
     name = f"{checkpoint.path.stem}_{datetime.datetime.now():%Y%m%d_%H%M%S_%f}"
-    path = write_report(folder / REPORT_FOLDER, name, about | summary, episodes, agents_per_env)
+    path = write_report(folder / REPORT_FOLDER, name, about | summary, sample.episodes, sample.agents_per_env)
     print(f"{describe_summary(summary)}\n{path}", flush=True)
     return float(summary["reward"]["mean"])

@@ -10,11 +10,13 @@ import numpy as np
 import torch
 
 from sample_factory.algorithms.appo.describe import find_device
+from sample_factory.algorithms.appo.exported_folder import WEIGHTS_FILE, is_exported, missing_package
 from sample_factory.algorithms.appo.model_spec import ModelSpec
 from sample_factory.algorithms.appo.past_versions import FOLDER
 from sample_factory.algorithms.appo.policy import AppoPolicy
 from sample_factory.algorithms.appo.wiring import checkpoint_folder
 from sample_factory.config.config import Config
+from sample_factory.models.actor_critic import ActorCritic
 from sample_factory.models.flat import flat_size, flatten_into
 from sample_factory.rl import distributions
 from sample_factory.rl.spaces import ActionLayout, KeySpec
@@ -39,10 +41,7 @@ class TrainedPolicy:
     ) -> None:  # fmt: skip
         built = spec.build()
         built.load_state_dict(model)
-        weights = np.empty(flat_size(built), np.float32)
-        flatten_into(built, torch.from_numpy(weights))
-        self._policy = AppoPolicy(spec, device, bfloat16=False, deterministic=deterministic, seed=seed)
-        self._policy.load(weights)
+        self._policy = make_acting(spec, built, device, seed, deterministic)
         self._actions = built.layout
         self._takes_means = not sample_continuous and not deterministic
         self._state = np.zeros((num_rows, built.state_size), np.float32)
@@ -63,6 +62,15 @@ class TrainedPolicy:
         self._state[rows] = 0
 
 
+def make_acting(spec: ModelSpec, model: ActorCritic, device: str, seed: int, deterministic: bool = False) -> AppoPolicy:
+    """A policy that acts with the weights of `model`, which was built from `spec`, in float32."""
+    weights = np.empty(flat_size(model), np.float32)
+    flatten_into(model, torch.from_numpy(weights))
+    policy = AppoPolicy(spec, device, bfloat16=False, deterministic=deterministic, seed=seed)
+    policy.load(weights)
+    return policy
+
+
 def with_means(layout: ActionLayout, actions: np.ndarray, action_logits: np.ndarray) -> np.ndarray:
     """Actions [n, num_actions] with the mean instead of the sample in the columns of continuous parts.
 
@@ -76,9 +84,13 @@ def with_means(layout: ActionLayout, actions: np.ndarray, action_logits: np.ndar
 def load_checkpoint(folder: Path, policy: int, kind: str) -> Checkpoint:
     """Read the newest or the best checkpoint of a policy of the experiment in `folder`.
 
+    A folder that holds an exported policy has no other: it is the newest and the best.
+
     Raises:
         ValueError: there is no such checkpoint, or it cannot be read.
     """
+    if is_exported(folder):
+        return _load_exported(folder, policy)
     directory = checkpoint_folder(folder, policy)
     store = CheckpointStore(directory, keep=1)
     try:
@@ -111,8 +123,33 @@ def load_checkpoint_file(folder: Path, policy: int, name: str) -> Checkpoint:
         raise ValueError(f"{path} is no checkpoint of a policy") from None
 
 
+def _load_exported(folder: Path, policy: int) -> Checkpoint:
+    try:
+        # Only here, because the package is optional.
+        from sample_factory.algorithms.appo.weights_file import load_weights
+    except ModuleNotFoundError as error:
+        raise missing_package(f"the exported policy in {folder}", error) from None
+    weights = load_weights(folder / WEIGHTS_FILE)
+    if weights.policy != policy:
+        raise ValueError(f"{folder} holds policy {weights.policy} only, not --policy_index={policy}")
+    return Checkpoint(folder / WEIGHTS_FILE, weights.train_step, weights.env_steps, weights.model)
+
+
 def _checkpoint(state: State, path: Path) -> Checkpoint:
     return Checkpoint(path, int(state["train_step"]), int(state["env_steps"]), state["model"])
+
+
+def spec_of(config: Config, checkpoint: Checkpoint, keys: Mapping[str, KeySpec], actions: ActionLayout) -> ModelSpec:
+    """What the model of a checkpoint is built from, for an environment with these observations and actions.
+
+    Raises:
+        ValueError: the checkpoint does not fit the environment and the model options.
+    """
+    spec = ModelSpec(dict(keys), actions, config.model)
+    mismatch = describe_mismatch(spec.build().state_dict(), checkpoint.model)
+    if mismatch:
+        raise ValueError(f"{checkpoint.path} is of another architecture: {mismatch}")
+    return spec
 
 
 def make_trained_policy(
@@ -123,12 +160,8 @@ def make_trained_policy(
     Raises:
         ValueError: the checkpoint does not fit the environment and the model options.
     """
-    spec = ModelSpec(dict(keys), actions, config.model)
-    mismatch = describe_mismatch(spec.build().state_dict(), checkpoint.model)
-    if mismatch:
-        raise ValueError(f"{checkpoint.path} is of another architecture: {mismatch}")
     return TrainedPolicy(
-        spec,
+        spec_of(config, checkpoint, keys, actions),
         checkpoint.model,
         num_rows,
         find_device(config.run.device),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sample_factory.algorithms.appo.describe import RunFacts, describe_env, describe_model
+from sample_factory.algorithms.appo.exported_folder import is_exported
 from sample_factory.algorithms.appo.monitor import Monitor
 from sample_factory.algorithms.appo.parallel import run_parallel
 from sample_factory.algorithms.appo.plan import Plan, acts_inline, make_plan, uses_bfloat16
@@ -59,6 +60,11 @@ def train(config: Config, argv: Sequence[str]) -> Status:
         if config.run.restart_behavior == "resume" and is_done(folder, config.run):
             print(f"{folder} is done; raise --train_for_env_steps to train on")
             return Status.SUCCESS
+        if config.run.restart_behavior == "resume" and is_exported(folder):
+            raise ValueError(
+                f"{folder} holds an exported policy, which can be played and not be trained on: choose another "
+                "--experiment"
+            )
         ending = _Ending(config)
         exits.enter_context(interrupt_flag(ending.interrupt))
         if not config.run.serial_mode:

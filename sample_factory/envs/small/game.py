@@ -121,7 +121,7 @@ class SmallGame(ABC):
 class OneGame(gym.Env[np.ndarray, Any]):
     """A single game for one agent with Gymnasium's interface, to look at."""
 
-    metadata = SmallGame.metadata
+    metadata = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}  # noqa: RUF012 (as its base declares it)
 
     def __init__(self, game: SmallGame, render_mode: str | None = None) -> None:
         assert game.num_rows == 1
@@ -144,9 +144,14 @@ class OneGame(gym.Env[np.ndarray, Any]):
         outcome = float(result.rewards[0]), bool(result.terminated[0]), bool(result.truncated[0])
         return self._out["obs"][0].copy(), *outcome, dict(ended[0].info) if ended else {}
 
-    def render(self) -> str:
-        """The state in words."""
-        return self._game.render()
+    def render(self) -> Any:
+        """The state in words, or as a picture uint8 [height, width, 3] if the render mode is "rgb_array"."""
+        words = self._game.render()
+        if self.render_mode != "rgb_array":
+            return words
+        from sample_factory.envs.small.picture import draw  # workers that only play need no pictures
+
+        return draw(words, self._out["obs"][0])
 
 
 def small_family(game: type[SmallGame], sizes: Sequence[int]) -> EnvFamily:

@@ -118,8 +118,8 @@ def test_agents_are_reported_one_by_one(tmp_path, capsys):
 
 
 def test_what_cannot_be_shown_is_said_in_one_line(tmp_path, monkeypatch):
-    with pytest.raises(ValueError, match=r"'tmaze_3' cannot be rendered as 'rgb_array'; use --no_render"):
-        _watch(tmp_path, _config(env="tmaze_3", save_video=True))
+    with pytest.raises(ValueError, match=r"'meeting_3' cannot be rendered as 'rgb_array'; use --no_render"):
+        _watch(tmp_path, _config(env="meeting_3", save_video=True))
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.delenv("SDL_VIDEODRIVER", raising=False)

@@ -144,3 +144,15 @@ def test_pennies_can_be_looked_at():
 def test_a_wrong_size_is_refused(name, use):
     with pytest.raises(ValueError, match=f"unknown environment '{name}'; use {use}"):
         create_env(name, CFG)
+
+
+def test_a_picture_shows_what_the_agent_sees():
+    env = create_env("recall_2", CFG, None, "rgb_array")
+    observation, _ = env.reset(seed=1)
+    picture = env.render()
+    assert picture.dtype == np.uint8 and picture.shape == (96, 320, 3)
+    squares = picture[-20, 28::48][: len(observation)]  # the middle of each
+    assert (squares[:, 0] / 255 == observation).all()
+    for _ in range(2):
+        observation, *_ = env.step(0)
+    assert not (env.render() == picture).all()
