@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sample_factory.config.config import Config
 from sample_factory.config.dummy_sampler import DummyConfig
+from sample_factory.config.export import ExportConfig
 from sample_factory.config.lineage import LineageConfig
 from sample_factory.config.match import MatchConfig
 from sample_factory.config.run import RunConfig
@@ -18,7 +19,7 @@ from sample_factory.envs.gymnasium_family import GymnasiumOptions
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 OPTIONS = options(Config, GymnasiumOptions) | options(DummyConfig, GymnasiumOptions)
-OPTIONS |= options(MatchConfig, None) | options(LineageConfig, None)
+OPTIONS |= options(MatchConfig, None) | options(LineageConfig, None) | options(ExportConfig, None)
 OPTIONS |= options(RunnerConfig, None) | options(StatusConfig, None) | options(CancelConfig, None)
 
 
