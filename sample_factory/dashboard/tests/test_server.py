@@ -189,6 +189,13 @@ def test_page_of_a_population(tmp_path, client, ask):
     assert reply.mimetype == "image/svg+xml"
 
 
+def test_policy_has_one_colour_in_all_pictures(tmp_path, client):
+    entropy = {"train/entropy": [(1, 1.0)]}
+    stopped(tmp_path / "a", {REWARD: [(1, 1.0)]}, {**entropy, REWARD: [(1, 2.0)]}, num_policies=2)
+    lines = re.findall(r'<polyline class="line (c\d+)"[^>]*><title>(policy \d)', client.get("/experiment/a").text)
+    assert sorted(lines) == [("c0", "policy 0"), ("c1", "policy 1"), ("c1", "policy 1")]
+
+
 def test_statistics_and_options_are_all_there(tmp_path, ask):
     folder = stopped(tmp_path / "a", {"stats/memory_actor": [(10, 252.5)], "zz_mine/score": [(10, 0.25)]})
     cfg = json.loads((folder / "cfg.json").read_text())
