@@ -105,6 +105,14 @@ def test_experiment_that_grows_between_two_requests(tmp_path, ask):
     assert " 2,500 " in ask("/experiment/a")
 
 
+def test_event_file_with_another_in_its_place(tmp_path, ask):
+    folder = stopped(tmp_path / "a", {REWARD: [(100, 1.0)]})
+    assert " 100 - 1 " in ask("/")
+    next((folder / ".summary" / "0").iterdir()).unlink()
+    write_summaries(folder, 0, {REWARD: [(200, 3.0)]}).rename(folder / ".summary" / "0" / "tfevents.another")
+    assert " 200 - 3 " in ask("/")
+
+
 def test_experiments_that_come_and_go_are_noticed(tmp_path, monkeypatch, ask):
     monkeypatch.setattr(train_dir, "_LOOK_FOR_FOLDERS_SEC", 0.0)
     stopped(tmp_path / "first")
