@@ -29,7 +29,7 @@ class Experiment:
         self._files = files
         self._summaries = Summaries(folder, files)
         self._kept: dict[str, tuple[Any, Any]] = {}
-        self._kept_rewards: tuple[int | None, Rewards] = (None, Rewards())
+        self._kept_rewards: tuple[Any, Rewards] = (None, Rewards())
 
     @property
     def is_read(self) -> bool:

@@ -124,21 +124,25 @@ def make_page(experiment: Experiment, files: Contained, entry: Entry | None) -> 
 def _charts(policies: _Policies) -> list[Chart]:
     found = []
     for title, tag, note in _CHARTS:
-        lines = [line for number, tags in policies.items() if (line := _line(number, tags, tag, len(policies)))]
+        lines = [
+            line
+            for colour, (number, tags) in enumerate(policies.items())
+            if (line := _line(number, colour, tags, tag, len(policies))) is not None
+        ]
         if lines:
-            found.append(Chart(title, note if lines[0].low or tag != REWARD else "", chart(lines, title)))
+            found.append(Chart(title, note if tag != REWARD or lines[0].low else "", chart(lines, title)))
     return found
 
 
-def _line(number: int, tags: Mapping[str, Points], tag: str, num_policies: int) -> Line | None:
+def _line(number: int, colour: int, tags: Mapping[str, Points], tag: str, num_policies: int) -> Line | None:
     curve = chart_curve(tags[tag]) if tag in tags else None
     if curve is None:
         return None
     name = f"policy {number}" if num_policies > 1 else tag
     low, high = tags.get(f"{tag}_min"), tags.get(f"{tag}_max")
     if num_policies > 1 or low is None or high is None:  # bands of several policies hide each other
-        return Line(name, curve)
-    return Line(name, curve, chart_curve(low), chart_curve(high))
+        return Line(name, colour, curve)
+    return Line(name, colour, curve, chart_curve(low), chart_curve(high))
 
 
 def _sections(policies: _Policies) -> list[Section]:

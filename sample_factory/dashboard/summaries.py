@@ -25,9 +25,9 @@ class Summaries:
         """When one of the files was last written to, seconds since the epoch."""
 
     @property
-    def version(self) -> int:
+    def version(self) -> tuple[tuple[Path, int], ...]:
         """Another one whenever there is something new."""
-        return sum(tail.version for tails in self._tails.values() for tail in tails.values())
+        return tuple((path, tail.version) for tails in self._tails.values() for path, tail in tails.items())
 
     def read(self, is_over: Callable[[], bool]) -> bool:
         """Read what is new until the time `is_over`; returns whether that is all."""

@@ -27,6 +27,8 @@ class Line(NamedTuple):
     """One curve of a picture."""
 
     name: str
+    colour: int
+    """Number of it; the same one in all pictures of a page."""
     curve: Curve
     low: Curve | None = None
     """With `high`: what the curve is the mean of goes from here to there."""
@@ -96,8 +98,8 @@ def chart(lines: Sequence[Line], title: str) -> Markup:
         return Markup("")
     across, up = _scales(curves, (_LEFT, width - _RIGHT, height - _BOTTOM, _TOP))
     parts = [*_horizontal(up, width), *_vertical(across, height)]
-    for i, line in enumerate(lines):
-        colour = f"c{i % NUM_COLOURS}{' dashed' if i >= NUM_COLOURS else ''}"
+    for line in lines:
+        colour = f"c{line.colour % NUM_COLOURS}{' dashed' if line.colour >= NUM_COLOURS else ''}"
         if line.low is not None and line.high is not None:
             parts.append(_band(line.low, line.high, across, up, colour))
         said = f"{line.name}: {number(float(line.curve.values[-1]))} at {short(line.curve.last_frame)} frames"

@@ -33,6 +33,7 @@ TORCH_FREE_MODULES = (
     "sample_factory.algorithms.appo.model_spec",
     "sample_factory.runner.run",
     "sample_factory.runner.attempt",
+    "sample_factory.dashboard.train_dir",
 )
 
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from sample_factory.config.config import Config
+from sample_factory.config.dashboard import DashboardConfig
 from sample_factory.config.dummy_sampler import DummyConfig
 from sample_factory.config.export import ExportConfig
 from sample_factory.config.lineage import LineageConfig
@@ -21,6 +22,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 OPTIONS = options(Config, GymnasiumOptions) | options(DummyConfig, GymnasiumOptions)
 OPTIONS |= options(MatchConfig, None) | options(LineageConfig, None) | options(ExportConfig, None)
 OPTIONS |= options(RunnerConfig, None) | options(StatusConfig, None) | options(CancelConfig, None)
+OPTIONS |= options(DashboardConfig, None)
 
 
 def test_the_example_is_the_file() -> None:

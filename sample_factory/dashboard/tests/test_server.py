@@ -105,6 +105,14 @@ def test_experiment_that_grows_between_two_requests(tmp_path, ask):
     assert " 2,500 " in ask("/experiment/a")
 
 
+def test_event_file_with_another_in_its_place(tmp_path, ask):
+    folder = stopped(tmp_path / "a", {REWARD: [(100, 1.0)]})
+    assert " 100 - 1 " in ask("/")
+    next((folder / ".summary" / "0").iterdir()).unlink()
+    write_summaries(folder, 0, {REWARD: [(200, 3.0)]}).rename(folder / ".summary" / "0" / "tfevents.another")
+    assert " 200 - 3 " in ask("/")
+
+
 def test_experiments_that_come_and_go_are_noticed(tmp_path, monkeypatch, ask):
     monkeypatch.setattr(train_dir, "_LOOK_FOR_FOLDERS_SEC", 0.0)
     stopped(tmp_path / "first")
@@ -187,6 +195,13 @@ def test_page_of_a_population(tmp_path, client, ask):
     reply = client.get(html.unescape(address))
     assert reply.status_code == 200
     assert reply.mimetype == "image/svg+xml"
+
+
+def test_policy_has_one_colour_in_all_pictures(tmp_path, client):
+    entropy = {"train/entropy": [(1, 1.0)]}
+    stopped(tmp_path / "a", {REWARD: [(1, 1.0)]}, {**entropy, REWARD: [(1, 2.0)]}, num_policies=2)
+    lines = re.findall(r'<polyline class="line (c\d+)"[^>]*><title>(policy \d)', client.get("/experiment/a").text)
+    assert sorted(lines) == [("c0", "policy 0"), ("c1", "policy 1"), ("c1", "policy 1")]
 
 
 def test_statistics_and_options_are_all_there(tmp_path, ask):

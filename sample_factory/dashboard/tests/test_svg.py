@@ -33,14 +33,14 @@ def test_larger_values_are_higher_and_later_ones_further_right():
 
 @given(st.lists(VALUES, min_size=1, max_size=20))
 def test_everything_is_inside_the_picture(values):
-    picture = chart([Line("a", curve(*values))], "a")
+    picture = chart([Line("a", 0, curve(*values))], "a")
     for x, y in places(picture):
         assert 0 <= x <= 560
         assert 0 <= y <= 220
 
 
 def test_names_are_text_and_never_markup():
-    picture = chart([Line("<script>", curve(1.0, 2.0))], '"><script>')
+    picture = chart([Line("<script>", 0, curve(1.0, 2.0))], '"><script>')
     assert "<script>" not in picture
     assert ElementTree.fromstring(picture).get("aria-label") == '"><script>'
 
