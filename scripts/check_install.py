@@ -23,6 +23,7 @@ EXTRA_MODULES = {
     "plot": ("matplotlib",),
     "export": ("onnx", "onnxruntime", "safetensors"),
     "hub": ("huggingface_hub",),
+    "parquet": ("pyarrow",),
     "dev": ("pytest", "hypothesis", "mypy"),
 }
 DEBIAN_PACKAGES = {

@@ -81,6 +81,12 @@ def peek(argv: Sequence[str], flag: str) -> str | None:
     return values[-1] if values else None
 
 
+def name_leading(argv: Sequence[str], flag: str) -> list[str]:
+    """Arguments before the first flag become the values of `flag` (name without dashes)."""
+    count = next((i for i, argument in enumerate(argv) if _FLAG.fullmatch(argument)), len(argv))
+    return [f"--{flag}", *argv] if count else list(argv)
+
+
 def given_on_command_line(argv: Sequence[str]) -> dict[str, list[str]]:
     """Flag name -> the strings given for it; a repeated flag overrides itself, a bare flag has no strings.
 

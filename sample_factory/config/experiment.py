@@ -18,7 +18,8 @@ from sample_factory.config.config import Config
 from sample_factory.config.run import ExperimentConfig, RunConfig, default_train_dir
 from sample_factory.config.values import flat
 
-_CFG, _DONE, _GIT_DIFF = "cfg.json", "done", "git.diff"
+CFG, DONE, GIT_DIFF = "cfg.json", "done", "git.diff"
+"""Files in the experiment folder."""
 
 
 def experiment_dir(run: ExperimentConfig) -> Path:
@@ -40,7 +41,7 @@ def load_saved(argv: Sequence[str]) -> dict[str, Any] | None:
     if peek(argv, "restart_behavior") in ("restart", "overwrite"):
         return None
     folder = named_dir(argv)
-    return load_cfg(folder) if (folder / _CFG).is_file() else None
+    return load_cfg(folder) if (folder / CFG).is_file() else None
 
 
 def prepare(config: Config) -> Path:
@@ -82,7 +83,7 @@ def _not_writable(folder: Path, error: OSError) -> ValueError:
 def save_cfg(folder: Path, config: Any, argv: Sequence[str]) -> dict[str, Any]:
     """Write cfg.json and git.diff; an id for Weights and Biases outlives resuming. Returns what cfg.json contains."""
     values = flat(config)
-    known_id = load_cfg(folder).get("wandb_unique_id") if (folder / _CFG).is_file() else None
+    known_id = load_cfg(folder).get("wandb_unique_id") if (folder / CFG).is_file() else None
     contents = values | {
         "command_line": shlex.join(argv),
         "cli_args": {name: values[name] for name in given_on_command_line(argv) if name in values},
@@ -90,8 +91,8 @@ def save_cfg(folder: Path, config: Any, argv: Sequence[str]) -> dict[str, Any]:
         "git_repo_name": Path(_git("rev-parse", "--show-toplevel").strip()).name or "not a git repository",
         "wandb_unique_id": known_id or f"{config.run.experiment}_{datetime.datetime.now():%Y%m%d_%H%M%S_%f}",
     }
-    replace_text(folder / _CFG, json.dumps(contents, indent=2))
-    replace_text(folder / _GIT_DIFF, _git("diff", "HEAD"))
+    replace_text(folder / CFG, json.dumps(contents, indent=2))
+    replace_text(folder / GIT_DIFF, _git("diff", "HEAD"))
     return contents
 
 
@@ -101,7 +102,7 @@ def load_cfg(folder: Path) -> dict[str, Any]:
     Raises:
         ValueError: it cannot be read, or is no JSON object.
     """
-    path = folder / _CFG
+    path = folder / CFG
     try:
         contents = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -115,13 +116,13 @@ def load_cfg(folder: Path) -> dict[str, Any]:
 
 def mark_done(folder: Path, env_steps: int, run: RunConfig) -> None:
     """Write down that the run reached its end, at `env_steps` environment frames."""
-    replace_text(folder / _DONE, json.dumps({"env_steps": env_steps, **_limits(run)}))
+    replace_text(folder / DONE, json.dumps({"env_steps": env_steps, **_limits(run)}))
 
 
 def is_done(folder: Path, run: RunConfig) -> bool:
     """Whether the run reached its end, and has not since been given a limit that lets it go on."""
     try:
-        done = json.loads((folder / _DONE).read_text(encoding="utf-8"))
+        done = json.loads((folder / DONE).read_text(encoding="utf-8"))
         if run.train_for_env_steps <= done["env_steps"]:
             return True
         return all(limit <= done[name] for name, limit in _limits(run).items())
@@ -146,9 +147,9 @@ def _free_name(folder: Path) -> Path:
 
 def _delete(folder: Path) -> None:
     # A mistyped folder name must never cost anybody their files.
-    if any(folder.iterdir()) and not (folder / _CFG).is_file():
+    if any(folder.iterdir()) and not (folder / CFG).is_file():
         raise ValueError(
-            f"--restart_behavior=overwrite does not delete {folder}: it has no {_CFG}, so it is no experiment"
+            f"--restart_behavior=overwrite does not delete {folder}: it has no {CFG}, so it is no experiment"
         )
     shutil.rmtree(folder)
 

@@ -12,7 +12,7 @@ _alive: Callable[[], object] = lambda: None  # noqa: E731
 _moved: Callable[[], object] = lambda: None  # noqa: E731
 
 
-def listen(alive: Callable[[], object], moved: Callable[[], object]) -> None:
+def listen(alive: Callable[[], object], moved: Callable[[], object] = lambda: None) -> None:
     """Call these from now on; a process has one listener."""
     global _alive, _moved
     _alive, _moved = alive, moved

@@ -227,11 +227,17 @@ def _follow_parent() -> None:
         # "alive" pipe, and children are given one. Without it, the server ends with the supervisor, and then even a
         # child that is stopped, or stuck with the interpreter locked.
         _close_alive_pipe()
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_exit_after, args=(parent.sentinel,), daemon=True, name="follow-parent").start()
+
+
+def end_with_parent() -> None:
+    """Let the kernel kill this process when the one that started it has ended; no effect but on Linux."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _close_alive_pipe() -> None:

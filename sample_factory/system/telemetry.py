@@ -20,7 +20,7 @@ from sample_factory.system.rates import RateWindow
 from sample_factory.system.status import FPS_WINDOWS_SEC, PolicyStatus, Status
 from sample_factory.system.summaries import SummaryWriter
 from sample_factory.system.summary_hooks import SummaryHooks
-from sample_factory.system.wandb_session import WandbSession
+from sample_factory.system.wandb_process import WandbProcess
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Telemetry:
         summaries_interval_sec: float,
         target_frames: int,
         console: Console,
-        wandb: WandbSession | None = None,
+        wandb: WandbProcess | None = None,
         hooks: SummaryHooks | None = None,
         derive: Callable[[], DerivedStatistics | None] = lambda: None,
     ) -> None:
@@ -179,7 +179,7 @@ class _PolicyTelemetry:
         policy: int,
         stats_avg: int,
         writer: SummaryWriter,
-        wandb: WandbSession | None,
+        wandb: WandbProcess | None,
         derived: DerivedStatistics | None,
     ) -> None:
         self.policy = policy

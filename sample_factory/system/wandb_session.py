@@ -1,4 +1,7 @@
-"""A Weights & Biases run that mirrors the summaries. Does not know what the scalars mean, and never stops training."""
+"""A Weights & Biases run that mirrors the summaries. Does not know what the scalars mean, nor which process it is in.
+
+It never raises, but it may wait for the network, so it runs in a process of its own: `wandb_process.py`.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,17 @@ class WandbSession:
         tags: Sequence[str] = (),
         directory: Path | None = None,
         config: Mapping[str, Any] | None = None,
+        files: Sequence[Path] = (),
         num_policies: int = 1,
         retry_sec: float = 1.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Describe the run; nothing happens before `start`. `directory` is where wandb keeps its local files."""
+        """Describe the run; nothing happens before `start`.
+
+        Args:
+            directory: where wandb keeps its local files.
+            files: uploaded with the run, and again whenever they change.
+        """
         self._arguments: dict[str, Any] = {
             "id": unique_id,
             "name": unique_id,
@@ -45,6 +54,7 @@ class WandbSession:
             "config": dict(config or {}),
             "resume": "allow",
         }
+        self._files = list(files)
         self._prefixes = [""] if num_policies == 1 else [f"policy_{policy}/" for policy in range(num_policies)]
         self._retry_sec = retry_sec
         self._sleep = sleep
@@ -63,6 +73,8 @@ class WandbSession:
             ok, run = self._attempt(self._open_run, "start", report=attempt == _ATTEMPTS)
             if ok:
                 self._run = run
+                self._attempt(self._attach_files, "attach files", report=True)
+                self._attempt(self._say_where, "say where the run is", report=True)
                 return True
             if attempt < _ATTEMPTS:
                 self._sleep(self._retry_sec)
@@ -98,6 +110,17 @@ class WandbSession:
         for prefix in self._prefixes:
             run.define_metric(f"{prefix}*", step_metric=f"{prefix}env_steps")
         return run
+
+    def _attach_files(self) -> None:
+        for path in self._files:
+            self._run.save(str(path), base_path=str(path.parent), policy="live")
+
+    def _say_where(self) -> None:
+        # Asking an offline run for its link prints a warning.
+        if self._run.offline:
+            log.info("wandb: offline; `wandb sync --append %s` uploads it", Path(self._run.dir).parent)
+        elif self._run.url:
+            log.info("wandb: %s", self._run.url)
 
     def _attempt(self, action: Callable[[], _Result], what: str, report: bool) -> tuple[bool, _Result | None]:
         try:

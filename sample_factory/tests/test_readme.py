@@ -10,6 +10,7 @@ from sample_factory.config.dummy_sampler import DummyConfig
 from sample_factory.config.lineage import LineageConfig
 from sample_factory.config.match import MatchConfig
 from sample_factory.config.run import RunConfig
+from sample_factory.config.runner import CancelConfig, RunnerConfig, StatusConfig
 from sample_factory.config.values import flat, options
 from sample_factory.envs import registry
 from sample_factory.envs.gymnasium_family import GymnasiumOptions
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 OPTIONS = options(Config, GymnasiumOptions) | options(DummyConfig, GymnasiumOptions)
 OPTIONS |= options(MatchConfig, None) | options(LineageConfig, None)
+OPTIONS |= options(RunnerConfig, None) | options(StatusConfig, None) | options(CancelConfig, None)
 
 
 def test_the_example_is_the_file() -> None:

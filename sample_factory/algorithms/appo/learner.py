@@ -28,6 +28,7 @@ from sample_factory.rl.normalization import (
 from sample_factory.rl.returns import gae, vtrace
 from sample_factory.rl.schedules import kl_adaptive_learning_rate
 from sample_factory.rl.spaces import MASK_KEY
+from sample_factory.system.liveness import still_alive
 
 _SAME_LOSS = 1e-6
 _WORK_PER_SLICE = 2**25
@@ -96,6 +97,7 @@ class Learner:
             policy_losses = []
             minibatches = list(self._minibatches(batch, rewards, advantages))
             for i, part in enumerate(minibatches):
+                still_alive()  # with a large network on few cores, all of them take minutes
                 last = epoch == options.ppo_epochs - 1 and i == len(minibatches) - 1
                 terms, divergence, found = self._update(part, with_statistics and last)
                 statistics |= found

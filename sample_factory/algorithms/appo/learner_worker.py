@@ -33,6 +33,7 @@ from sample_factory.system.board import Field, Slot
 from sample_factory.system.checkpoints import CheckpointError, CheckpointStore, load_state, save_state
 from sample_factory.system.doorbell import Bell, Doorbell
 from sample_factory.system.every import Every
+from sample_factory.system.liveness import listen
 from sample_factory.system.reports import ReportSink
 
 log = logging.getLogger(__name__)
@@ -397,6 +398,7 @@ def run_learner(
     torch.set_num_threads(1)  # the learner has threads of its own
     slot = Slot(setup.arena, slot_index)
     slot.beat()
+    listen(slot.beat)
     blocks_per_worker = setup.schema.blocks_per_group * setup.schema.groups_per_worker
     learner = LearnerWorker(
         setup,

@@ -23,7 +23,7 @@ from sample_factory.algorithms.appo.tuning import choose_workers
 from sample_factory.algorithms.appo.wiring import ENV_STEPS, Wiring, checkpoint_folder, wire
 from sample_factory.algorithms.status import Status
 from sample_factory.config.config import Config
-from sample_factory.config.experiment import experiment_dir, is_done, mark_done, prepare, save_cfg
+from sample_factory.config.experiment import CFG, GIT_DIFF, experiment_dir, is_done, mark_done, prepare, save_cfg
 from sample_factory.config.values import namespace
 from sample_factory.envs import registry
 from sample_factory.sampling.policy import PolicyDescription
@@ -31,14 +31,14 @@ from sample_factory.sampling.processes import PRELOAD
 from sample_factory.system.console import Console
 from sample_factory.system.episode_stats import DerivedStatistics
 from sample_factory.system.folder_lock import FolderLock
-from sample_factory.system.logs import configure_supervisor_logging, reset_logging
+from sample_factory.system.logs import LOG_FILE_NAME, configure_supervisor_logging, reset_logging
 from sample_factory.system.process import end_start_server, interrupt_flag, prepare_start_method
 from sample_factory.system.registrations import Registrations, restore, snapshot
 from sample_factory.system.summary_hooks import SummaryHooks
 from sample_factory.system.telemetry import Telemetry
 from sample_factory.system.terminal import open_console
 from sample_factory.system.trial import TrialCancelledError, call_in_trial_process
-from sample_factory.system.wandb_session import WandbSession
+from sample_factory.system.wandb_process import WandbProcess
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,11 @@ def train(config: Config, argv: Sequence[str]) -> Status:
             exits.enter_context(FolderLock(folder))
         console = open_console()
         configure_supervisor_logging(folder, console.handler)
-        telemetry = _telemetry(config, folder, console, save_cfg(folder, config, argv))
+        wandb = _wandb(config, folder, save_cfg(folder, config, argv))
+        if wandb is not None:
+            wandb.start()
+            exits.callback(wandb.finish)
+        telemetry = _telemetry(config, folder, console, wandb)
         seed = config.run.seed if config.run.seed is not None else secrets.randbits(31)
         wiring = wire(config, folder, plan, facts, policy, seed, registrations)
         exits.callback(wiring.arena.close)
@@ -225,27 +229,30 @@ def _log_plan(plan: Plan, facts: RunFacts) -> None:
         log.info("Chosen: %s (%s)", chosen, plan.workers_reason)
 
 
-def _telemetry(config: Config, folder: Path, console: Console, saved: dict[str, Any]) -> Telemetry:
+def _wandb(config: Config, folder: Path, saved: dict[str, Any]) -> WandbProcess | None:
     options = config.telemetry
-    wandb = None
-    if options.with_wandb:
-        wandb = WandbSession(
-            saved["wandb_unique_id"],
-            project=options.wandb_project,
-            user=options.wandb_user,
-            group=options.wandb_group or config.run.env,
-            job_type=options.wandb_job_type,
-            tags=options.wandb_tags,
-            directory=folder,
-            config=saved,
-            num_policies=config.sampling.num_policies,
-        )
-        wandb.start()
+    if not options.with_wandb:
+        return None
+    return WandbProcess(
+        saved["wandb_unique_id"],
+        folder,
+        project=options.wandb_project,
+        user=options.wandb_user,
+        group=options.wandb_group or config.run.env,
+        job_type=options.wandb_job_type,
+        tags=options.wandb_tags,
+        config=saved,
+        files=[folder / name for name in (CFG, GIT_DIFF, LOG_FILE_NAME)],
+        num_policies=config.sampling.num_policies,
+    )
+
+
+def _telemetry(config: Config, folder: Path, console: Console, wandb: WandbProcess | None) -> Telemetry:
     return Telemetry(
         folder,
         config.sampling.num_policies,
-        options.stats_avg,
-        options.experiment_summaries_interval,
+        config.telemetry.stats_avg,
+        config.telemetry.experiment_summaries_interval,
         config.run.train_for_env_steps,
         console,
         wandb,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sample_factory.config.command_line import given_on_command_line, parse, peek
+from sample_factory.config.command_line import given_on_command_line, name_leading, parse, peek
 from sample_factory.config.config import Config
 from sample_factory.config.dummy_sampler import DummyConfig
 from sample_factory.config.tests.families import DoomLikeOptions, LabLikeOptions
@@ -284,3 +284,16 @@ def test_help_wins_over_mistakes(capsys):
         _parse("-h --rollout=ab")
     assert end.value.code == 0
     assert "--rollout" in capsys.readouterr().out
+
+
+def test_arguments_before_the_first_flag_may_get_a_name():
+    assert name_leading(["a", "b*", "--port=1", "--tags", "x"], "masks") == [
+        "--masks",
+        "a",
+        "b*",
+        "--port=1",
+        "--tags",
+        "x",
+    ]
+    assert name_leading(["--port=1"], "masks") == ["--port=1"]
+    assert name_leading([], "masks") == []

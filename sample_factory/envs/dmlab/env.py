@@ -18,6 +18,7 @@ from sample_factory.envs.dmlab.lab import IMAGE, INSTRUCTION, open_lab
 from sample_factory.envs.dmlab.level_cache.used_seeds import NUM_SEEDS
 from sample_factory.envs.dmlab.rewards import shaped
 from sample_factory.envs.dmlab.scores import statistics_names
+from sample_factory.envs.dmlab.temporary import TemporaryFolder
 
 _BENCHMARK_SEED = 42
 
@@ -102,8 +103,13 @@ class DmlabEnv(gym.Env[Any, Any]):
         names = [IMAGE] if play.encode is None else [IMAGE, INSTRUCTION]
         if cache is not None:
             cache.level = play.level
+        self._folder = TemporaryFolder()
         try:
-            self._lab: Any = open_lab(play.level, names, play.config, play.renderer, cache)
+            folder = str(self._folder.path)
+            self._lab: Any = open_lab(play.level, names, play.config, play.renderer, cache, folder)
+        except BaseException:
+            self._folder.close()
+            raise
         finally:
             self._finished()
 
@@ -164,6 +170,7 @@ class DmlabEnv(gym.Env[Any, Any]):
         lab, self._lab = self._lab, None
         if lab is not None:
             lab.close()
+            self._folder.close()
 
     def _next_seed(self) -> int:
         if self._play.acts_randomly:

@@ -20,6 +20,7 @@ from sample_factory.envs.dmlab.levels import DMLAB_30, PREFIX, environment_names
 from sample_factory.envs.dmlab.options import DmlabOptions
 from sample_factory.envs.dmlab.scores import DmlabScores
 from sample_factory.envs.dmlab.tasks import Place, place_of
+from sample_factory.envs.dmlab.temporary import sweep
 from sample_factory.envs.registry import EnvFamily
 from sample_factory.system.liveness import still_alive
 
@@ -168,5 +169,6 @@ FAMILY = EnvFamily(
         "env_frameskip": _DEFAULT_FRAMESKIP,
     },
     names=environment_names,
+    cleanup=sweep,
     derived_statistics=_derived_statistics,
 )

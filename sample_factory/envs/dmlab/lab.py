@@ -50,6 +50,7 @@ def open_lab(
     config: Mapping[str, str],
     renderer: str = "software",
     level_cache: object | None = None,
+    temp_folder: str = "",
 ) -> Any:
     """Open a level; what is returned is a `deepmind_lab.Lab`.
 
@@ -58,6 +59,7 @@ def open_lab(
         observations: names of what `observations()` is to give. A level without instructions is opened without.
         config: settings of the engine and of the level.
         level_cache: has `fetch` and `write`; see `level_cache.handover`.
+        temp_folder: for the module's files, of this level alone; removed by the caller. Empty: it makes one itself.
 
     Raises:
         ValueError: the module is missing, or the level does not exist or refuses a setting, in one line.
@@ -66,6 +68,8 @@ def open_lab(
     arguments: dict[str, Any] = {"config": dict(config), "renderer": renderer}
     if level_cache is not None:
         arguments["level_cache"] = level_cache
+    if temp_folder:
+        arguments["temp_folder"] = temp_folder
     try:
         return lab.Lab(level, list(observations), **arguments)
     except ValueError as error:

@@ -69,7 +69,9 @@ def test_folder_that_cannot_be_created_does_not_raise(tmp_path, caplog):
     assert len(writer._unwritten.getvalue()) < 2 << 20
 
 
-@pytest.mark.parametrize("module", ["telemetry", "summaries", "console", "logs", "wandb_session", "limits", "every"])
+@pytest.mark.parametrize(
+    "module", ["telemetry", "summaries", "console", "logs", "wandb_process", "wandb_session", "limits", "every"]
+)
 def test_importing_loads_neither_torch_nor_tensorboard_nor_rich_nor_wandb(module):
     code = (
         f"import sys, sample_factory.system.{module}; "

@@ -21,6 +21,13 @@ class FakeRun:
         self.metrics: list[tuple[str, str]] = []
         self.is_finished = False
         self.failures_left = 0
+        self.saved: list[tuple[str, str, str]] = []
+        self.offline = False
+        self.url = "https://wandb.test/run"
+        self.dir = "/exp/wandb/offline-run-1/files"
+
+    def save(self, path: str, base_path: str, policy: str) -> None:
+        self.saved.append((path, base_path, policy))
 
     def define_metric(self, name: str, step_metric: str) -> None:
         self.metrics.append((name, step_metric))
@@ -72,6 +79,28 @@ def test_run_is_opened_with_the_given_values_so_that_it_continues(fake, tmp_path
             "resume": "allow",
         }
     ]
+
+
+def test_link_and_files_are_said_and_attached(fake, tmp_path, caplog):
+    with caplog.at_level(logging.INFO):
+        assert session(files=[tmp_path / "git.diff"]).start()
+    assert fake.run.saved == [(str(tmp_path / "git.diff"), str(tmp_path), "live")]
+    assert "https://wandb.test/run" in caplog.text
+
+
+def test_offline_run_says_how_to_upload_it(fake, caplog):
+    fake.run.offline = True
+    with caplog.at_level(logging.INFO):
+        assert session().start()
+    assert "wandb sync --append /exp/wandb/offline-run-1`" in caplog.text
+
+
+def test_file_that_cannot_be_attached_ends_nothing(fake, tmp_path, caplog):
+    fake.run.save = None
+    run = session(files=[tmp_path / "git.diff"])
+    assert run.start()
+    assert run.is_active
+    assert "cannot attach files" in caplog.text
 
 
 def test_scalars_are_logged_over_environment_steps(fake):

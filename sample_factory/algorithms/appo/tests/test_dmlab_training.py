@@ -10,23 +10,10 @@ import pytest
 
 from sample_factory.algorithms.appo import enjoy_appo, train_appo
 from sample_factory.algorithms.appo.lineage_file import read as read_lineage
+from sample_factory.config.tests.test_command_line import LAB_RUN
 from sample_factory.envs.dmlab.levels import LEVELS
 from sample_factory.system.tests.test_summaries import read as read_summaries
 
-# As documented for a large machine; the flags behind it make it small.
-_COMMAND = shlex.split(
-    "--env=dmlab_30 --train_for_seconds=3600000 --algo=APPO --gamma=0.99 --use_rnn=True --num_workers=90 "
-    "--num_envs_per_worker=12 --ppo_epochs=1 --rollout=32 --recurrence=32 --batch_size=2048 --benchmark=False "
-    "--ppo_epochs=1 --max_grad_norm=0.0 --dmlab_renderer=software --decorrelate_experience_max_seconds=120 "
-    "--reset_timeout_seconds=300 --encoder_custom=dmlab_instructions --encoder_type=resnet "
-    "--encoder_subtype=resnet_impala --encoder_extra_fc_layers=1 --hidden_size=256 --nonlinearity=relu --rnn_type=lstm "
-    "--dmlab_extended_action_set=True --num_policies=4 --pbt_replace_reward_gap=0.05 "
-    "--pbt_replace_reward_gap_absolute=5.0 --pbt_period_env_steps=10000000 --pbt_start_mutation=100000000 "
-    "--with_pbt=True --experiment=dmlab_30_resnet_4pbt_w90_v12 --dmlab_one_task_per_worker=True "
-    "--set_workers_cpu_affinity=True --max_policy_lag=35 --pbt_target_objective=dmlab_target_objective "
-    "--dmlab30_dataset=~/datasets/brady_konkle_oliva2008 --dmlab_use_level_cache=True "
-    "--dmlab_level_cache_path=/home/user/dmlab_cache"
-)
 _SMALL = shlex.split(
     "--num_workers=2 --num_envs_per_worker=30 --dmlab_one_task_per_worker=False --num_policies=2 --batch_size=512 "
     "--encoder_type=conv --encoder_subtype=convnet_simple --hidden_size=16 --rollout=16 --recurrence=16 --res_w=48 "
@@ -48,7 +35,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_population_is_judged_by_its_scores_on_all_thirty_levels(deepmind_lab, home):
     places = [f"--train_dir={home}", f"--dmlab_level_cache_path={home}/cache", "--experiment=population"]
-    assert train_appo.main([*_COMMAND, *_SMALL, *places]) == 0
+    assert train_appo.main([*shlex.split(LAB_RUN), *_SMALL, *places]) == 0
     folder = home / "population"
     decisions = [decision for decision in read_lineage(folder) if decision.number > 0]
     assert {decision.policy for decision in decisions} == {0, 1}
@@ -68,5 +55,26 @@ def test_a_population_is_judged_by_its_scores_on_all_thirty_levels(deepmind_lab,
 
 def test_the_photographs_are_missed_before_anything_starts(deepmind_lab, tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert train_appo.main([*_COMMAND, *_SMALL, f"--train_dir={tmp_path}"]) == 1
+    assert train_appo.main([*shlex.split(LAB_RUN), *_SMALL, f"--train_dir={tmp_path}"]) == 1
     assert "--dmlab30_dataset=~/datasets/brady_konkle_oliva2008" in capfd.readouterr().err
+
+
+def test_a_worker_whose_engine_ends_the_process_is_replaced_and_leaves_nothing(
+    deepmind_lab, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setenv("DEEPMIND_LAB_STAND_IN", json.dumps({"episode_seconds": 1, "crash_probability": 0.002}))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    arguments = shlex.split(
+        "--algo=APPO --env=dmlab_explore_goal_locations_small --num_workers=2 --num_envs_per_worker=4 --batch_size=128 "
+        "--rollout=16 --recurrence=16 --encoder_subtype=convnet_simple --hidden_size=16 --res_w=48 --res_h=36 "
+        "--device=cpu --train_for_env_steps=12000 --seed=1 --experiment=crashes"
+    )
+    places = [f"--train_dir={tmp_path}", f"--dmlab_level_cache_path={tmp_path}/cache"]
+    with caplog.at_level("WARNING"):
+        assert train_appo.main([*arguments, *places]) == 0
+    assert "rollout worker" in caplog.text
+    left = [path for base in tmp_path.glob("sample_factory_dmlab_*") for path in base.iterdir()]
+    assert not left and not list(tmp_path.glob("dmlab_temp_folder_*"))
+    used = [line for path in (tmp_path / "crashes").rglob("*.dm_lvl_seeds") for line in path.read_text().split()]
+    assert len(used) > 20 and len(set(used)) == len(used)

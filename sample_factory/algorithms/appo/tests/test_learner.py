@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from sample_factory.algorithms.appo.tests.pipeline import Pipeline
+from sample_factory.system import liveness
 
 STATISTICS = {
     *("loss", "policy_loss", "value_loss", "exploration_loss", "kl_loss", "valids_fraction", "value", "entropy"),
@@ -136,6 +137,18 @@ def test_retuning_leaves_a_learning_rate_to_its_schedule(tmp_path):
     assert learner.learning_rate == 0.007
     learner.retune(dataclasses.replace(options, learning_rate=0.5))
     assert learner.learning_rate == 0.5 and learner._optimizer.param_groups[0]["lr"] == 0.5
+
+
+def test_every_minibatch_is_a_sign_of_life(tmp_path):
+    signs: list[int] = []
+    pipeline = Pipeline(tmp_path, env="case_discrete", ppo_epochs=2, num_batches_per_iteration=3)
+    batch = pipeline.collect()
+    liveness.listen(lambda: signs.append(pipeline.learner.train_step))
+    try:
+        pipeline.learner.train(batch, False)
+    finally:
+        liveness.listen(lambda: None)
+    assert signs == list(range(pipeline.learner.train_step)) and len(signs) > 5
 
 
 def test_slices_of_a_minibatch_give_the_gradient_of_the_whole(tmp_path, monkeypatch):

@@ -43,6 +43,7 @@ CARTPOLE = (
     "--stats_avg=50",
     "--seed=1",
 )
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # minutes each on idle cores, more on busy ones
 _REWARDS = re.compile(r"Avg episode reward: (\[.*\])")
 
 
@@ -69,7 +70,6 @@ def all_learn(folder: Path, mode: str) -> None:
         assert min(rewards(run).values()) > 400, rewards(run)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_a_population_finds_the_learning_rate_that_works(tmp_path, mode):
     begin(tmp_path / "run")
@@ -80,7 +80,6 @@ def test_a_population_finds_the_learning_rate_that_works(tmp_path, mode):
     assert min(last.values()) > 10 * TOO_SMALL, last
 
 
-@pytest.mark.slow
 def test_without_exchange_those_with_the_wrong_learning_rate_stay_behind(tmp_path):
     begin(tmp_path / "run")
     with training(tmp_path, *CARTPOLE, *MODES["inline"], "--pbt_start_mutation=1000000000") as run:
@@ -89,7 +88,6 @@ def test_without_exchange_those_with_the_wrong_learning_rate_stay_behind(tmp_pat
         assert found[0] > 400 and max(found[policy] for policy in (1, 2, 3)) < 100, found
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_a_population_that_is_killed_goes_on_with_the_same_lineage(tmp_path, mode):
     begin(tmp_path / "run")

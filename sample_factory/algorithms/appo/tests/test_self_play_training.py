@@ -18,6 +18,7 @@ from sample_factory.algorithms.appo.wiring import checkpoint_folder
 from sample_factory.config.values import namespace
 from sample_factory.envs import registry
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # minutes each on idle cores, more on busy ones
 COMMON = (
     "--num_envs_per_worker=64",
     "--hidden_size=64",
@@ -65,7 +66,6 @@ def heads_by_seat(train_dir: Path) -> np.ndarray:
     return np.array(shares)
 
 
-@pytest.mark.slow
 def test_the_pool_of_matching_pennies_mixes_evenly_on_average(tmp_path):
     with training(tmp_path, *PENNIES) as run:
         assert run.wait(600) == 0, run.output
@@ -75,7 +75,6 @@ def test_the_pool_of_matching_pennies_mixes_evenly_on_average(tmp_path):
     assert (np.abs(shares.mean(axis=0) - 0.5) < 0.05).all(), shares
 
 
-@pytest.mark.slow
 def test_the_late_pursuit_policy_beats_each_of_its_past_versions(tmp_path):
     with training(tmp_path, *PURSUIT) as run:
         assert run.wait(900) == 0, run.output

@@ -59,7 +59,7 @@ class Import:
 
     path: tyro.conf.Positional[Path]
     """Folder of the cache; made if there is none."""
-    origin: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(name="from")]
+    origin: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(name="from", metavar="FROM")]
     """Folder of the other one."""
 
     def run(self) -> int:

@@ -42,6 +42,7 @@ _KEYS = tuple(
     f"SELECT key, rowid FROM levels {order}"
     for order in ("ORDER BY key", "ORDER BY key DESC", "NOT INDEXED ORDER BY rowid", "NOT INDEXED ORDER BY rowid DESC")
 )
+_NUM_ROWS = "SELECT count(*) FROM levels NOT INDEXED"
 
 
 class PackDamagedError(DamagedError):
@@ -93,7 +94,7 @@ class Pack:
         for query in _KEYS:
             with contextlib.suppress(PackDamagedError):
                 found.update(self._rows(query))  # what comes before an error stays
-                if query == _KEYS[0]:
+                if query == _KEYS[0] and list(self._rows(_NUM_ROWS)) == [(len(found),)]:
                     return _sorted_keys(found), True
         self._row_of = found  # there is no relying on the index
         return _sorted_keys(found), False
@@ -121,6 +122,9 @@ class Pack:
         if self._connection is not None and self._pid == os.getpid():
             self._connection.close()
             self._connection = None
+
+    def __del__(self) -> None:
+        self.close()  # SQLite's connections complain if that is left to them
 
     def _rows(self, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         try:
@@ -155,6 +159,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.text_factory = lambda text: text.decode("utf-8", "replace")
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA cell_size_check = ON")
+    # A pack that is cut short would end the process if it was mapped.
+    connection.execute("PRAGMA mmap_size = 0")
     # KiB of pages kept per pack and process; the system's own cache is shared by all of them.
     connection.execute("PRAGMA cache_size = -512")
     if connection.execute("SELECT sql FROM sqlite_master WHERE name = 'levels'").fetchall() != [(_TABLE,)]:

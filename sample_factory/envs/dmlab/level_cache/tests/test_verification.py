@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import struct
 
 from sample_factory.envs.dmlab.level_cache.compaction import compact
 from sample_factory.envs.dmlab.level_cache.entries import encode
@@ -75,6 +76,24 @@ def test_without_the_index_of_a_pack_its_levels_are_saved(store):
     assert store.read(key_of(1)) is None
     assert verify(store) == (60, 1, [], 0)
     assert holds(LevelStore(store.path), *range(60))
+
+
+def test_levels_that_the_index_of_a_pack_has_lost_are_saved(store):
+    write(store, *range(60))
+    compact(store)
+    (pack,) = packs(store)
+    with contextlib.closing(sqlite3.connect(pack)) as connection:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_levels_1'"
+        ((page,),) = connection.execute(query).fetchall()
+    with pack.open("r+b") as file:
+        file.seek((page - 1) * PAGE_BYTES + 3)
+        (num_cells,) = struct.unpack(">H", file.read(2))
+        file.seek((page - 1) * PAGE_BYTES + 3)
+        file.write(struct.pack(">H", num_cells // 2))  # a page that is sound and has half of what it had
+    assert 0 < sum(store.read(key_of(number)) is not None for number in range(60)) < 60
+    write(store, *range(100, 200))
+    compact(store)
+    assert holds(LevelStore(store.path), *range(60), *range(100, 200))
 
 
 def test_a_file_that_is_no_pack_goes_to_quarantine(store):

@@ -25,6 +25,7 @@ from sample_factory.envs.dmlab.level_cache.tests.levels import entry_of, key_of,
 from sample_factory.envs.dmlab.level_cache.verification import verify
 
 _NEW_PER_SEC = 20
+_ENOUGH = 20
 _KEEPER_SHARE = 25  # of so many processes one compacts and one verifies
 _KEY = r"[a-z_]+_[0-9a-f]{32}"
 _NAME = r"\d{8}T\d{6}-[0-9a-f]{16}"
@@ -186,10 +187,12 @@ class _Process:
 
 
 def main() -> int:
-    """Torment a store in a folder for some seconds: `<folder> <processes> <seconds> <kills per second> <seed>`."""
+    """Torment a store for some seconds or more: `<folder> <processes> <seconds> <kills per second> <seed>`."""
     folder, processes, seconds, kills_per_sec, seed = sys.argv[1:]
     torment = Torment(Path(folder), int(processes), int(seed))
     torment.run(float(seconds), float(kills_per_sec))
+    while min(torment.counts()[kind] for kind in ("killed", "committed", "hit")) <= _ENOUGH:  # on a busy machine
+        torment.run(1.0, float(kills_per_sec))
     torment.end()
     losses = torment.losses()
     print(torment.counts())

@@ -1,0 +1,122 @@
+"""One try of one experiment: a small process that starts it, waits, and writes its end into the ledger.
+
+Entry point of the runner's children, which outlive it: `python -m sample_factory.runner.attempt FOLDER NAME NUMBER`.
+Does not know what the experiment does, nor whether there is a runner.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sample_factory.runner.identity import process_identity, this_host
+from sample_factory.runner.ledger import INTERRUPTED, Entry, Ledger, LedgerError, log_path
+
+_NOT_STARTED = 127
+_WRITE_AGAIN_SEC = 5.0
+_PR_SET_PDEATHSIG = 1
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the try, unless it is somebody else's; the exit status is always 0, because the ledger says the rest."""
+    folder, name, number = sys.argv[1:] if argv is None else argv
+    attempt = _Attempt(Path(folder))
+    entry = attempt.ledger.claim(name, int(number), this_host(), os.getpid(), process_identity(os.getpid()) or "")
+    if entry is not None:
+        attempt.record(entry, attempt.run(entry))
+    return 0
+
+
+class _Attempt:
+    """Signals reach the experiment by themselves if they are for the process group, which has both."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ledger = Ledger(folder)
+        self._was_interrupted = False
+        self._child: subprocess.Popen[bytes] | None = None
+        signal.signal(signal.SIGINT, self._note)
+        signal.signal(signal.SIGTERM, self._pass_on)
+
+    def run(self, entry: Entry) -> int:
+        """The exit status of the experiment's command."""
+        if self._was_interrupted:
+            return INTERRUPTED
+        command = _with_this_python(entry.task.command)
+        path = log_path(self.ledger.folder, entry.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab", buffering=0) as log:
+            log.write(_headline(entry).encode())
+            try:
+                _use_cores(entry.place.cores)
+                self._child = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=_environment(entry.task.env_vars),
+                    preexec_fn=_end_with_parent,
+                )
+            except OSError as error:
+                log.write(f"error: cannot start {command[0]!r}: {error.strerror or error}\n".encode())
+                return _NOT_STARTED
+        if self._was_interrupted:  # perhaps before it was there to be told
+            self._child.send_signal(signal.SIGINT)
+        return self._child.wait()
+
+    def record(self, entry: Entry, exit_status: int) -> None:
+        """Write the end down; however long it takes until the disk has room."""
+        while not self._is_recorded(entry, exit_status):
+            time.sleep(_WRITE_AGAIN_SEC)
+
+    def _is_recorded(self, entry: Entry, exit_status: int) -> bool:
+        try:
+            self.ledger.finish(entry.name, entry.tries, exit_status, self._was_interrupted)
+        except LedgerError:
+            return not self.ledger.folder.is_dir()  # if somebody has deleted it all, nobody wants to know
+        return True
+
+    def _note(self, *_: object) -> None:
+        self._was_interrupted = True
+
+    def _pass_on(self, number: int, *_: object) -> None:
+        self._was_interrupted = True
+        if self._child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._child.send_signal(number)
+
+
+def _with_this_python(command: Sequence[str]) -> list[str]:
+    return [sys.executable if command[0] == "python" else command[0], *command[1:]]
+
+
+def _environment(env_vars: Mapping[str, str]) -> dict[str, str]:
+    # Unbuffered, so that the log of an experiment that is killed has what it had printed.
+    return {"PYTHONUNBUFFERED": "1"} | os.environ | dict(env_vars)
+
+
+def _use_cores(cores: Sequence[int]) -> None:
+    if cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+
+
+def _end_with_parent() -> None:
+    """An experiment whose end nobody can write down must not go on beside the next try."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _headline(entry: Entry) -> str:
+    return f"=== try {entry.tries}, {time.strftime('%Y-%m-%d %H:%M:%S')}: {shlex.join(entry.task.command)}\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

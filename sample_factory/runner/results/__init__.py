@@ -1,0 +1,1 @@
+"""Results of many experiments together: a table, statistics over seeds, learning curves, the best setting."""
