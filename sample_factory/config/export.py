@@ -40,7 +40,6 @@ class ExportRunConfig:
     """Modules to import first, because they register environments or parts of models."""
 
     def __post_init__(self) -> None:
-        check_choices(self)
         check_positive(self, "check_steps")
         if self.policy_index is not None:
             check_at_least(self, 0, "policy_index")
@@ -53,3 +52,6 @@ class ExportConfig:
     run: ExportRunConfig
     family: Any = field(default_factory=NoFamilyOptions)
     """Nothing: what the environment is like is said by the experiment."""
+
+    def __post_init__(self) -> None:
+        check_choices(self.run)  # here, because in the help nothing is chosen

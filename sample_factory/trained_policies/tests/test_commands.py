@@ -284,3 +284,10 @@ def test_the_model_card_says_what_the_hub_reads(collection) -> None:
 )
 def test_mistakes_are_one_line(capsys, arguments, message) -> None:
     assert _error(capsys, *arguments).startswith(message)
+
+
+@pytest.mark.parametrize("command", ["list", "evaluate", "pull", "add", "push"])
+def test_every_command_has_help(command, capsys) -> None:
+    with pytest.raises(SystemExit) as ending:
+        main([command, "--help"])
+    assert ending.value.code == 0 and "--source" in capsys.readouterr().out

@@ -217,6 +217,13 @@ def test_a_missing_package_is_named(tmaze, tmp_path, capsys, monkeypatch, kind, 
     assert not list(tmp_path.iterdir())
 
 
+def test_the_help_names_the_formats(capsys) -> None:
+    with pytest.raises(SystemExit) as ending:
+        main(["--help"])
+    output = capsys.readouterr().out
+    assert ending.value.code == 0 and all(kind in output for kind in export_module._WRITERS)
+
+
 def test_every_format_has_a_writer() -> None:
     assert set(export_module._WRITERS) == {"onnx", "torchscript", "safetensors"}
 
