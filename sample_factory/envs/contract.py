@@ -64,8 +64,8 @@ class EpisodeInfo(NamedTuple):
 class BatchedEnv(Protocol):
     """A fixed number of rows stepped together.
 
-    It may have two more methods: `warm_up` (see `GymnasiumList`), and `set_reward_shaping(reward_shaping, row)` and
-    the attribute `reward_shaping` (see `sample_factory.envs.reward_shaping`).
+    It may have more: `warm_up` and `use_players` (see `GymnasiumList`), and `set_reward_shaping(reward_shaping, row)`
+    with the attribute `reward_shaping` (see `sample_factory.envs.reward_shaping`).
     """
 
     num_rows: int
