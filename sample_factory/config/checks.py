@@ -32,6 +32,12 @@ def check_fraction(section: Any, *names: str) -> None:
             raise ValueError(f"--{name}={value} must be between 0 and 1")
 
 
+def check_port(section: Any) -> None:
+    """Raise ValueError unless the field `port` is the number of a port."""
+    if not 1 <= section.port <= 65_535:
+        raise ValueError(f"--port={section.port} must be between 1 and 65535")
+
+
 def check_choices(section: Any) -> None:
     """Raise ValueError unless every field with a Literal type holds one of its values."""
     # The command line checks this by itself; configurations written in Python or read from cfg.json do not.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sample_factory.config.checks import check_port
 from sample_factory.config.config import NoFamilyOptions
 from sample_factory.config.run import default_train_dir
 
@@ -20,8 +21,7 @@ class DashboardRunConfig:
     """First port to try; the next free one is taken."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.port <= 65_535:
-            raise ValueError(f"--port={self.port} must be between 1 and 65535")
+        check_port(self)
 
 
 @dataclass(frozen=True, kw_only=True)

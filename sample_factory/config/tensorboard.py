@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sample_factory.config.checks import check_positive
+from sample_factory.config.checks import check_port, check_positive
 from sample_factory.config.config import NoFamilyOptions
 
 
@@ -29,8 +29,7 @@ class TensorboardRunConfig:
 
     def __post_init__(self) -> None:
         check_positive(self, "refresh_every", "reload_interval")
-        if not 1 <= self.port <= 65_535:
-            raise ValueError(f"--port={self.port} must be between 1 and 65535")
+        check_port(self)
 
 
 @dataclass(frozen=True, kw_only=True)
