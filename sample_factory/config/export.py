@@ -34,6 +34,8 @@ class ExportRunConfig:
     """Which checkpoint of the policy."""
     output: str | None = None
     """Folder to write, which must not exist; None is exported/<checkpoint>_p<policy>_<format> in the experiment."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the weights in safetensors; bfloat16 halves the file, and rounds encoders and cores as inference may do."""
     check_steps: int = 300
     """Steps of the environment, two at once, in which the exported policy must act like the original."""
     import_module: tuple[str, ...] = ()
@@ -43,6 +45,8 @@ class ExportRunConfig:
         check_positive(self, "check_steps")
         if self.policy_index is not None:
             check_at_least(self, 0, "policy_index")
+        if self.precision != "float32" and self.format != "safetensors":
+            raise ValueError(f"--precision={self.precision} is for --format=safetensors only")
 
 
 @dataclass(frozen=True, kw_only=True)

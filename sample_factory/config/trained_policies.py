@@ -71,6 +71,8 @@ class AddOptions:
     """Folder of the collection."""
     name: str | None = None
     """What it is called there; None is the name of the experiment."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the stored weights; bfloat16 halves the file, and the score is that of the rounded weights."""
     time: str
     """How long training took, and on what: "4 min on 2 cores"."""
     episodes: int = 200

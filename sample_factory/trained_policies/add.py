@@ -64,6 +64,7 @@ def _export(options: AddOptions, made: Path) -> None:
             train_dir=options.train_dir,
             policy_index=options.policy_index,
             load_checkpoint_kind=options.load_checkpoint_kind,
+            precision=options.precision,
             output=str(made),
         )
     )
@@ -80,7 +81,8 @@ def _describe(name: str, made: Path, score: Score, time: str) -> Entry:
     size = sum(file.size_bytes for file in files.values())
     if size > MAX_BYTES:
         raise ValueError(
-            f"{name} has {size / 1e6:.1f} MB and may have {MAX_BYTES / 1e6:.0f}: use a smaller --video_frames"
+            f"{name} has {size / 1e6:.1f} MB and may have {MAX_BYTES / 1e6:.0f}: "
+            "use a smaller --video_frames or --precision=bfloat16"
         )
     cfg = load_cfg(made)
     checkpoint = load_checkpoint(made, cfg["policy_index"], "latest")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from sample_factory.algorithms.appo.export.acting_module import ActingModule
 from sample_factory.algorithms.appo.export.description import describe_interface
 from sample_factory.algorithms.appo.export.rehearsal import Rehearsal, Twin, rehearse
@@ -126,11 +128,14 @@ def _write_safetensors(trained: _Trained, options: ExportRunConfig, folder: Path
         raise missing_package("--format=safetensors", error) from None
     config, checkpoint = trained.config, trained.checkpoint
     policy = config.evaluation.policy_index
-    save_weights(folder / WEIGHTS_FILE, Weights(policy, checkpoint.train_step, checkpoint.env_steps, checkpoint.model))
+    if options.precision == "bfloat16":
+        trained.model.to_inference_precision(torch.bfloat16).load_state_dict(checkpoint.model)
+    stored = trained.model.state_dict()
+    save_weights(folder / WEIGHTS_FILE, Weights(policy, checkpoint.train_step, checkpoint.env_steps, stored))
     write_json(folder / CFG_FILE, exported_cfg(experiment_dir(config.run), policy))
     copy = load_checkpoint(folder, policy, "latest")
-    same = copy.model.keys() == checkpoint.model.keys()
-    if not same or not all(copy.model[name].equal(tensor.cpu()) for name, tensor in checkpoint.model.items()):
+    same = copy.model.keys() == stored.keys()
+    if not same or not all(copy.model[name].equal(tensor) for name, tensor in stored.items()):
         raise ValueError("the exported weights are not those of the policy; nothing is written")
     return {"file": WEIGHTS_FILE}
 

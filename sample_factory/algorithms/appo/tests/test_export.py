@@ -16,6 +16,7 @@ from sample_factory.algorithms.appo.export import export as export_module
 from sample_factory.algorithms.appo.export.__main__ import main
 from sample_factory.algorithms.appo.export.torchscript import TorchScriptRunner
 from sample_factory.algorithms.appo.exported_folder import exported_cfg, train_command
+from sample_factory.algorithms.appo.trained_policy import load_checkpoint
 from sample_factory.envs.small.tmaze import TMaze
 
 
@@ -119,6 +120,19 @@ def test_exported_weights_play_the_same_episodes(tmaze, weights_folder, capsys) 
     assert played[0] == played[1] and len(played[0]) == 5
 
 
+def test_weights_in_half_precision_are_half_the_file_and_still_play(tmaze, weights_folder, tmp_path, capsys) -> None:
+    _exported(tmaze, tmp_path / "half" / "mine", "safetensors", "--precision=bfloat16")
+    exact, rounded = (load_checkpoint(folder, 0, "latest").model for folder in (weights_folder, tmp_path / "half/mine"))
+    halved = {name for name, tensor in rounded.items() if tensor.dtype == torch.bfloat16}
+    assert "cores.0.rnn.weight_hh_l0" in halved and not any("head" in name or "normalizer" in name for name in halved)
+    for name, tensor in exact.items():
+        assert rounded[name].float().allclose(tensor, rtol=2**-8 if name in halved else 0, atol=0)
+    capsys.readouterr()
+    there = [f"--train_dir={tmp_path / 'half'}", "--experiment=mine"]
+    assert enjoy_appo.main([*there, "--no_render", "--max_num_episodes=5", "--seed=4"]) == 0
+    assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith("episode ")]) == 5
+
+
 def test_exported_weights_can_be_exported_again(weights_folder, tmp_path) -> None:
     there = [f"--train_dir={weights_folder.parent}", f"--experiment={weights_folder.name}"]
     again = _exported(there, tmp_path / "again", "safetensors")
@@ -196,6 +210,7 @@ def test_the_default_place_is_in_the_experiment(tmaze, capsys) -> None:
         (["--format=torchscript", "--experiment=none"], "there is no experiment to evaluate: "),
         (["--format=torchscript", "--policy_index=1"], "--policy_index=1 must be less than --num_policies=1"),
         (["--format=torchscript", "--load_checkpoint_kind=best"], "there is no best checkpoint in "),
+        (["--format=torchscript", "--precision=bfloat16"], "--precision=bfloat16 is for --format=safetensors only"),
         (["--format=torchscript", "--check_steps=0"], "--check_steps=0 must be greater than 0"),
         (["--format=torchscript", "--env=gym_CartPole-v1"], ""),
         (["--format=torchscript", "--import_module=no_such"], "--import_module=no_such: No module named"),
