@@ -67,6 +67,7 @@ class VideoFile:
             str(self._partial),
             (width, height),
             fps=self._fps,
+            ffmpeg_log_level="error",  # not what it thinks of the colours
             macro_block_size=1,  # any even size will do: no scaling to multiples of 16
             codec="gif" if is_gif else "libx264",
             pix_fmt_out="pal8" if is_gif else "yuv420p",

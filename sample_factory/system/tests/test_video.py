@@ -77,3 +77,11 @@ def test_episodes_are_numbered_on_from_those_that_are_there(tmp_path):
         videos.close()  # in the middle of an episode
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["ep_000_r-1.50.mp4", "ep_001.mp4", "ep_002_r-1.50.mp4", "ep_003.mp4"]
+
+
+def test_the_encoder_says_nothing_about_colours(tmp_path, capfd):
+    noise = np.random.default_rng(0).normal(0, 3, (200, 300, 3))
+    video = VideoFile(tmp_path / "a.gif", fps=20)
+    video.add((np.arange(60_000).reshape(200, 300, 1) / 300 + noise).clip(0, 255).astype(np.uint8))
+    video.close()
+    assert capfd.readouterr().err == ""
