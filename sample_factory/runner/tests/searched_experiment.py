@@ -1,7 +1,7 @@
 """An experiment of tests that learns as well as its parameter `x` says. Knows nothing of the runner but its ledger.
 
-Its reward after some frames is `height(x) * frames`. At each of `--rungs` it waits until the ledger says how it compares,
-so that nothing depends on how fast anybody is. Interrupted, it saves and ends with status 2.
+Its reward after some frames is `height(x) * frames`. At each of `--rungs` it waits until the ledger says how it
+compares, so that nothing depends on how fast anybody is. Interrupted, it saves and ends with status 2.
 """
 
 from __future__ import annotations
