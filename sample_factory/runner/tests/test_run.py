@@ -154,6 +154,15 @@ def test_commands_are_written_for_others_to_run_one_a_line(scripts: Path, capsys
     assert len(path.read_text().splitlines()) == 1
 
 
+def test_what_a_runner_cannot_stop_early_it_does_not_start(scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("optuna", reason="needs Optuna: pip install 'sample-factory[search]'")
+    script = _small(scripts, 'HalvingExperiment("x", COMMAND, [{"a": 1}], first_frames=10)')
+    assert run.main([script, "--runner=commands"]) == 1
+    error = capsys.readouterr().err
+    assert "--runner=commands does not see how far experiments are" in error and error.count("\n") == 1
+    assert not Path("train_dir").exists()
+
+
 NGC = """#!/bin/sh
 # submits one job
 ngc batch run --name "{{ name }}" --org $MY_ORG \\
