@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import count
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -96,7 +95,7 @@ class Halving:
             if not judged or trial in out:
                 continue
             next_rung = 1 + max((score.rung for score in known if score.trial == trial), default=-1)
-            for rung in count(next_rung):
+            for rung in range(next_rung, self._rungs.num_rungs):
                 value = self._value(judged, self._rungs.frames(rung))
                 if value is None:
                     break

@@ -10,7 +10,6 @@ import importlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -95,8 +94,9 @@ class Rungs:
     """When trials are compared, and how many go on: successive halving."""
 
     first_frames: int
-    """Frames after which trials are compared for the first time; then after `reduction_factor` times as many, and so
-    on."""
+    """Frames after which trials are compared for the first time; then after `reduction_factor` times as many."""
+    num_rungs: int
+    """How often they are compared; whoever goes on after the last time is trained to the end."""
     reduction_factor: int = 4
     """One in so many goes on."""
     metric: str | None = None
@@ -105,6 +105,8 @@ class Rungs:
     def __post_init__(self) -> None:
         if self.first_frames < 1:
             raise ValueError(f"HalvingExperiment: first_frames={self.first_frames} must be at least 1")
+        if self.num_rungs < 1:
+            raise ValueError(f"HalvingExperiment: num_rungs={self.num_rungs} must be at least 1")
         if self.reduction_factor < 2:
             raise ValueError(f"HalvingExperiment: reduction_factor={self.reduction_factor} must be at least 2")
 
@@ -114,8 +116,7 @@ class Rungs:
 
     def rung(self, frames: int) -> int | None:
         """The other way round; None if there is none."""
-        found = next(rung for rung in count() if self.frames(rung) >= frames)
-        return found if self.frames(found) == frames else None
+        return next((rung for rung in range(self.num_rungs) if self.frames(rung) == frames), None)
 
 
 class HalvingExperiment(Experiment):
@@ -129,6 +130,7 @@ class HalvingExperiment(Experiment):
         env_vars: Mapping[str, str] | None = None,
         *,
         first_frames: int,
+        num_rungs: int,
         reduction_factor: int = 4,
         metric: str | None = None,
     ) -> None:
@@ -138,7 +140,7 @@ class HalvingExperiment(Experiment):
             ValueError: it is about several environments, or a number is too small, or Optuna is not installed.
         """
         super().__init__(name, cmd, param_generator, env_vars)
-        self.rungs = Rungs(first_frames, reduction_factor, metric)
+        self.rungs = Rungs(first_frames, num_rungs, reduction_factor, metric)
         if len({one.get("env") for one in self.params}) > 1:
             raise ValueError(
                 f"HalvingExperiment {name!r} has several environments, whose rewards say nothing about each other: "

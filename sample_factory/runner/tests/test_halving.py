@@ -6,6 +6,7 @@ import itertools
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,17 +33,17 @@ def test_of_those_that_have_got_to_a_rung_so_far_the_best_half_goes_on() -> None
     # How many go on of 1, 2, 3, 4, 5, 6: 1, 1, 1, 2, 2, 3.
     values = [5.0, 3.0, 6.0, 4.0, 7.0, 1.0]
     first = [Score(trial, 0, value) for trial, value in enumerate(values)]
-    assert _stopped(first, Rungs(10, 2)) == [False, True, False, True, False, True]
+    assert _stopped(first, Rungs(10, 9, 2)) == [False, True, False, True, False, True]
     # Above, only those that are there count: trials 0, 2 and 4.
     second = [Score(0, 1, 10.0), Score(2, 1, 9.0), Score(4, 1, 11.0)]
-    assert _stopped(first + second, Rungs(10, 2))[6:] == [False, True, False]
+    assert _stopped(first + second, Rungs(10, 9, 2))[6:] == [False, True, False]
 
 
 def test_of_the_first_few_only_the_best_one_goes_on() -> None:
     # One in four: as long as there are fewer than eight, it is one of all.
     values = [1.0, 0.0, 2.0, 2.0, 1.5, 1.9, 3.0, 2.5, 2.0]
     scores = [Score(trial, 0, value) for trial, value in enumerate(values)]
-    assert _stopped(scores, Rungs(10)) == [False, True, False, False, True, True, False, False, True]
+    assert _stopped(scores, Rungs(10, 9)) == [False, True, False, False, True, True, False, False, True]
 
 
 @settings(max_examples=30)
@@ -52,7 +53,7 @@ def test_decisions_are_those_of_the_rule_for_any_order_of_arrival(found: list[tu
     for number, (trial, value) in enumerate(found):
         trial = number if trial == 0 else number // (trial + 1)
         scores.append(Score(trial, sum(score.trial == trial for score in scores), float(value)))
-    assert _stopped(scores, Rungs(7, factor)) == _rule(scores, factor)
+    assert _stopped(scores, Rungs(7, 20, factor)) == _rule(scores, factor)
 
 
 def _rule(scores: Sequence[Score], factor: int) -> list[bool]:
@@ -72,11 +73,11 @@ class Trials:
         self.ledger.enter([Task(name, ("run", name), {}) for names in trials for name in names])
         self._trials = trials
         self._clock = itertools.count(step=10)
-        self.rungs = Rungs(10, 2)
+        self.rungs = Rungs(10, 9, 2)
 
     def judge(self, metric: str | None = None) -> Callable[[], list[str]]:
         """What a new runner asks in each of its turns: who has to be stopped."""
-        rungs = Rungs(self.rungs.first_frames, self.rungs.reduction_factor, metric)
+        rungs = replace(self.rungs, metric=metric)
         found = Halving(self.ledger, self._trials, rungs, clock=lambda: next(self._clock))
         return lambda: [entry.name for entry in found.judge(self.ledger.entries())]
 
@@ -125,6 +126,18 @@ def test_several_rungs_since_the_last_look_are_taken_one_after_the_other(tmp_pat
     trials.train("b", 25, 2.0)
     trials.judge()()
     assert trials.judged() == [("a", 10, False), ("b", 10, False), ("a", 20, False), ("b", 20, False), ("a", 40, False)]
+
+
+def test_after_the_last_rung_nobody_is_stopped(tmp_path: Path) -> None:
+    trials = Trials(tmp_path, ["a"], ["b"])
+    trials.rungs = Rungs(10, 1, 2)
+    trials.begin("a", "b")
+    judge = trials.judge()
+    trials.train("a", 9, 1.0)
+    trials.train("b", 40, 1.0)
+    assert judge() == []
+    trials.train("a", 40, 2.0)
+    assert judge() == [] and trials.judged() == [("b", 10, False), ("a", 10, False)]
 
 
 def test_a_trial_of_several_seeds_is_judged_by_their_mean_when_all_have_got_there(tmp_path: Path) -> None:
@@ -211,7 +224,7 @@ def test_judgements_at_frames_that_are_no_rung_any_more_say_nothing(tmp_path: Pa
     trials.begin("a", "b")
     trials.train("a", 15, 5.0)
     trials.judge()()
-    trials.rungs = Rungs(15, 2)
+    trials.rungs = Rungs(15, 9, 2)
     trials.train("b", 15, 1.0)
     assert trials.judge()() == ["b"]
     assert trials.judged() == [("a", 10, False), ("a", 15, False), ("b", 15, True)]
@@ -234,7 +247,7 @@ def test_all_is_looked_at_now_and_then_and_not_in_every_turn(tmp_path: Path, mon
     monkeypatch.setattr(halving, "objective", lambda folder, *_: looks.append(folder))
     # When it is made, and then asked at 0, 0.1, 0.9, 1 and 1.1 seconds; it looks at the clock again after a look.
     times = iter([0.0, 0.0, 0.0, 0.1, 0.9, 1.0, 1.0, 1.1])
-    found = Halving(trials.ledger, [["a"]], Rungs(10), clock=lambda: next(times))
+    found = Halving(trials.ledger, [["a"]], Rungs(10, 9), clock=lambda: next(times))
     for _ in range(5):
         found.judge(trials.ledger.entries())
     assert len(looks) == 2
@@ -244,7 +257,7 @@ def test_all_is_looked_at_now_and_then_and_not_in_every_turn(tmp_path: Path, mon
 
 TRIALS = {"a": (3, 2), "b": (1, 1), "c": (2, 9), "d": (0, 0), "e": (4, 4), "f": (5, 3)}
 """Trial -> its value at each of the two rungs."""
-RUNGS = Rungs(10, 2)
+RUNGS = Rungs(10, 2, 2)
 END = 40
 
 
@@ -258,7 +271,7 @@ class SearchWorld(FakeWorld):
 
     def objective(self, folder: Path, frames: int, _: str | None) -> float | None:
         rung = RUNGS.rung(frames)
-        there = rung is not None and rung < 2 and self.frames[folder.name] >= frames
+        there = self.frames[folder.name] >= frames
         return float(TRIALS[folder.name][rung]) if there and rung is not None else None
 
     def start(self, entry: Entry) -> str | None:

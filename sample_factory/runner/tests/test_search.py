@@ -48,7 +48,7 @@ def test_each_trial_is_run_with_each_seed_and_these_are_neighbours() -> None:
     plain = ParamSearch(SPACE, trials=3).generate_params()
     found = ParamSearch(SPACE, trials=3, seeds=[7, 8]).generate_params()
     assert found == [{**one, "seed": seed} for one in plain for seed in (7, 8)]
-    assert HalvingExperiment("x", "run", found, first_frames=1).trials() == [[0, 1], [2, 3], [4, 5]]
+    assert HalvingExperiment("x", "run", found, first_frames=1, num_rungs=1).trials() == [[0, 1], [2, 3], [4, 5]]
 
 
 @pytest.mark.parametrize(
@@ -96,10 +96,16 @@ def test_a_search_is_a_generator_of_parameters_like_any_other() -> None:
         (lambda: uniform(2, 1), "from 2.0 to 1.0 must have low <= high"),
         (lambda: log_uniform(0, 1), "must have 0 < low <= high"),
         (lambda: uniform(0, math.nan), "must have low <= high"),
-        (lambda: HalvingExperiment("x", "run", [], first_frames=0), "first_frames=0 must be at least 1"),
-        (lambda: HalvingExperiment("x", "run", [], first_frames=1, reduction_factor=1), "must be at least 2"),
+        (lambda: HalvingExperiment("x", "run", [], first_frames=1, num_rungs=0), "num_rungs=0 must be at least 1"),
+        (lambda: HalvingExperiment("x", "run", [], first_frames=0, num_rungs=1), "first_frames=0 must be at least 1"),
         (
-            lambda: HalvingExperiment("x", "run", ParamGrid([("env", ["a", "b"])]).generate_params(), first_frames=1),
+            lambda: HalvingExperiment("x", "run", [], first_frames=1, num_rungs=1, reduction_factor=1),
+            "must be at least 2",
+        ),
+        (
+            lambda: HalvingExperiment(
+                "x", "run", ParamGrid([("env", ["a", "b"])]).generate_params(), first_frames=1, num_rungs=1
+            ),
             "'x' has several environments, whose rewards say nothing about each other",
         ),
     ],
@@ -112,18 +118,21 @@ def test_mistakes_are_found_before_anything_starts(make: Any, message: str) -> N
 
 def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    for make in (lambda: ParamSearch(SPACE, trials=1), lambda: HalvingExperiment("x", "run", [], first_frames=1)):
+    for make in (
+        lambda: ParamSearch(SPACE, trials=1),
+        lambda: HalvingExperiment("x", "run", [], first_frames=1, num_rungs=1),
+    ):
         with pytest.raises(ValueError, match=r"needs the package 'optuna': pip install 'sample-factory\[search\]'"):
             make()
 
 
 def test_trials_are_combinations_that_differ_in_more_than_the_seed() -> None:
     grid = ParamGrid([("seed", [1, 2]), ("a", [1, 1.5])]).generate_params(randomize=False)
-    assert HalvingExperiment("x", "run", grid, first_frames=1).trials() == [[0, 2], [1, 3]]
-    assert HalvingExperiment("x", "run", [], first_frames=1).trials() == [[0]]
+    assert HalvingExperiment("x", "run", grid, first_frames=1, num_rungs=1).trials() == [[0, 2], [1, 3]]
+    assert HalvingExperiment("x", "run", [], first_frames=1, num_rungs=1).trials() == [[0]]
 
 
 def test_rungs_are_further_apart_each_time() -> None:
-    rungs = Rungs(1000, 3)
+    rungs = Rungs(1000, 4, 3)
     assert [rungs.frames(number) for number in range(4)] == [1000, 3000, 9000, 27000]
-    assert [rungs.rung(frames) for frames in (1000, 9000, 2000, 1, 9001)] == [0, 2, None, None, None]
+    assert [rungs.rung(frames) for frames in (1000, 9000, 2000, 1, 81_000)] == [0, 2, None, None, None]

@@ -23,7 +23,7 @@ DRAWN = [one["x"] for one in ParamSearch([("x", uniform(-1, 2))], TRIALS).genera
 
 def _search(seeds: str = "") -> str:
     generator = f'ParamSearch([("x", uniform(-1, 2))], trials={TRIALS}{seeds}).generate_params()'
-    return f'HalvingExperiment("x", "{COMMAND}", {generator}, first_frames=10)'
+    return f'HalvingExperiment("x", "{COMMAND}", {generator}, first_frames=10, num_rungs=2)'
 
 
 def _frames(study: Study) -> dict[str, int]:

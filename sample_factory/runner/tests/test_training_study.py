@@ -19,9 +19,9 @@ TRAININGS = (
     f'Experiment("train", "{COMMAND} --train_for_env_steps=500", ParamGrid([("seed", [1, 2])]).generate_params(False))'
 )
 SEARCH = (
-    f'HalvingExperiment("train", "{COMMAND} --train_for_env_steps=64000 --experiment_summaries_interval=1", '
-    'ParamSearch([("learning_rate", log_uniform(1e-7, 1e-2))], trials=6, seeds=[1]).generate_params(), '
-    "first_frames=4000)"
+    f'HalvingExperiment("train", "{COMMAND} --train_for_env_steps=16000 --experiment_summaries_interval=1", '
+    'ParamSearch([("learning_rate", log_uniform(1e-7, 1e-2))], trials=3, seeds=[1], seed=5).generate_params(), '
+    "first_frames=8000, num_rungs=1)"
 )
 
 
@@ -52,12 +52,12 @@ def test_a_search_stops_trainings_that_learn_less(make_study: Callable[..., Stud
     assert study.run("--max_parallel=1") == 0, study.output.read_text()
     entries = study.entries()
     judgements = Ledger(study.folder).judgements()
-    assert {one.name for one in judgements if one.frames == 4000} == {entry.name for entry in entries.values()}
+    assert {one.name for one in judgements if one.frames == 8000} == {entry.name for entry in entries.values()}
     stopped = [entry for entry in entries.values() if entry.state == "cancelled"]
     assert stopped and {entry.state for entry in entries.values()} == {"cancelled", "done"}
     for entry in stopped:
         folder = study.folder / entry.name
         assert list(folder.glob("checkpoint_p0/checkpoint_*.pth")), "it has saved"
-        assert not (folder / "done").exists() and (progress(folder).frames or 0) < 64000
-    at_first = {one.name: one.value for one in judgements if one.frames == 4000}
+        assert not (folder / "done").exists() and (progress(folder).frames or 0) < 16000
+    at_first = {one.name: one.value for one in judgements if one.frames == 8000}
     assert entries[Path(max(at_first, key=at_first.__getitem__)).name].state == "done"
