@@ -21,8 +21,8 @@ TRIALS = 8
 DRAWN = [one["x"] for one in ParamSearch([("x", uniform(-1, 2))], TRIALS).generate_params()]
 
 
-def _search(seeds: str = "") -> str:
-    generator = f'ParamSearch([("x", uniform(-1, 2))], trials={TRIALS}{seeds}).generate_params()'
+def _search(trials: int = TRIALS, seeds: str = "[]") -> str:
+    generator = f'ParamSearch([("x", uniform(-1, 2))], trials={trials}, seeds={seeds}).generate_params()'
     return f'HalvingExperiment("x", "{COMMAND}", {generator}, first_frames=10, num_rungs=2)'
 
 
@@ -107,7 +107,7 @@ def test_an_interrupted_search_goes_on_where_it_was(make_study: Callable[..., St
 
 
 def test_seeds_of_a_trial_are_stopped_together(make_study: Callable[..., Study]) -> None:
-    study = make_study(_search(", seeds=[1, 2]"))
+    study = make_study(_search(3, "[1, 2]"))
     assert study.run("--max_parallel=2") == 0, study.output.read_text()
     states = study.states()
     assert states[::2] == states[1::2] and set(states) == {"done", "cancelled"}
