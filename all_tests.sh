@@ -5,7 +5,7 @@ set -uo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 1
 source scripts/venv.sh
-sf_ensure_venv vizdoom atari mujoco dmc minigrid envpool procgen pettingzoo wandb parquet dashboard export hub dev
+sf_ensure_venv vizdoom atari mujoco dmc minigrid envpool procgen pettingzoo wandb parquet dashboard export hub search dev
 
 # The machine's cores belong to the processes under test, not to each one's thread pool.
 export OMP_NUM_THREADS=1

@@ -47,7 +47,9 @@ class ResultsRunConfig:
     confirm: int = 0
     """Print the commands that train the best setting of each environment with so many new seeds."""
     run: bool = field(default=False, metadata={"bare": True})
-    """Run these commands, one after the other."""
+    """Run these commands as a run of their own, <folder>_confirm, or go on with it; by --runner_flags."""
+    runner_flags: str = "--max_parallel=1 --pause_between=0"
+    """How to run them: flags of sample_factory.runner.run in quotes, such as '--runner=processes --max_parallel=4'."""
     program: str = "python -m sample_factory.algorithms.appo.train_appo"
     """What the commands begin with: the script that registers your environment."""
 

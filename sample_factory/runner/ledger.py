@@ -47,6 +47,18 @@ CREATE TABLE experiments (
     started REAL, ended REAL, exit_status INTEGER
 )
 """
+_JUDGEMENTS = """
+CREATE TABLE IF NOT EXISTS judgements (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    tries INTEGER NOT NULL,
+    frames INTEGER NOT NULL,
+    value REAL NOT NULL,
+    is_pruned INTEGER NOT NULL,
+    UNIQUE (name, frames)
+)
+"""
+"""A table of its own: ledgers that were written before there was any can be read, and the other way round."""
 
 
 class LedgerError(ValueError):
@@ -104,6 +116,27 @@ class Entry:
         return self.task.name
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """How an experiment compares with others at a number of frames; never made twice at the same one."""
+
+    name: str
+    tries: int
+    """The latest try at that time."""
+    frames: int
+    value: float
+    """What was compared: of its own, or the mean of several seeds."""
+    is_pruned: bool
+    """It was not worth going on: cancelled for that reason, unless it had ended already."""
+
+
+def pruned(entries: Iterable[Entry], judgements: Iterable[Judgement]) -> set[str]:
+    """Names of those that were not worth going on, and that nobody has started again since."""
+    latest = {judgement.name: judgement for judgement in judgements}
+    found = ((entry, latest.get(entry.name)) for entry in entries)
+    return {entry.name for entry, last in found if last and last.is_pruned and last.tries == entry.tries}
+
+
 def log_path(folder: Path, name: str) -> Path:
     """Where everything goes that an experiment prints, in all of its tries."""
     return folder / "logs" / f"{name}.log"
@@ -139,6 +172,7 @@ class Ledger:
             if version == 0:
                 database.execute(_SCHEMA)
                 database.execute(f"PRAGMA user_version = {_VERSION}")
+            database.execute(_JUDGEMENTS)
         return ledger
 
     def enter(self, tasks: Sequence[Task]) -> list[str]:
@@ -269,6 +303,38 @@ class Ledger:
                     database.execute("UPDATE experiments SET stop = 'cancel' WHERE name = ?", (name,))
                     running.append(entry)
             return running
+
+    def judge(self, judgements: Iterable[Judgement]) -> None:
+        """Write down how experiments compare, all or none; pruned ones are cancelled, and running ones noted as such.
+
+        Whoever calls this has to end those that run. `tries` is filled in here.
+        """
+        with self._transaction() as database:
+            for one in judgements:
+                database.execute(
+                    "INSERT INTO judgements (name, tries, frames, value, is_pruned) "
+                    "SELECT name, tries, ?, ?, ? FROM experiments WHERE name = ?",
+                    (one.frames, one.value, one.is_pruned, one.name),
+                )
+                if one.is_pruned:
+                    # One that has failed meanwhile would be tried again.
+                    database.execute(
+                        "UPDATE experiments SET state = 'cancelled' WHERE name = ? AND state IN ('pending', 'failed')",
+                        (one.name,),
+                    )
+                    database.execute(
+                        "UPDATE experiments SET stop = 'cancel' WHERE name = ? AND state = 'running'", (one.name,)
+                    )
+
+    def judgements(self) -> list[Judgement]:
+        """All of them, in the order in which they were made."""
+        with self._transaction("DEFERRED") as database:
+            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'judgements'").fetchone():
+                return []
+            rows = database.execute(
+                "SELECT name, tries, frames, value, is_pruned FROM judgements ORDER BY number"
+            ).fetchall()
+        return [Judgement(**{**row, "is_pruned": bool(row["is_pruned"])}) for row in rows]
 
     def retry(self, names: Iterable[str], states: Sequence[State] = ("failed", "cancelled")) -> list[str]:
         """Those in these states are pending again, with all their tries before them; returns their names."""

@@ -23,9 +23,11 @@ from sample_factory.runner.backends.backend import Backend
 from sample_factory.runner.backends.commands import shell_command, write_commands
 from sample_factory.runner.backends.ngc import JobTemplate, Ngc
 from sample_factory.runner.backends.processes import Processes
+from sample_factory.runner.halving import Halving, halvings
 from sample_factory.runner.ledger import Ledger, Task
 from sample_factory.runner.mistakes import exit_status
-from sample_factory.runner.run_description import RunDescription
+from sample_factory.runner.run_description import Experiment, RunDescription
+from sample_factory.runner.search import HalvingExperiment
 from sample_factory.system.folder_lock import FolderLock
 from sample_factory.system.logs import configure_supervisor_logging, reset_logging
 from sample_factory.system.process import interrupt_flag
@@ -83,6 +85,26 @@ def _main(argv: Sequence[str]) -> int:
     train_dir = Path(config.run.train_dir).expanduser().absolute()
     folder = train_dir / description.run_name
     tasks = plan(description, str(train_dir))
+    return run_tasks(config, folder, tasks, description.experiments)
+
+
+def run_tasks(config: RunnerConfig, folder: Path, tasks: Sequence[Task], experiments: Sequence[Experiment] = ()) -> int:
+    """Run them, or go on with them, in a run's folder; returns the exit status.
+
+    Args:
+        config: how; `--run` says nothing here.
+        folder: of the run.
+        tasks: all that there are.
+        experiments: what they come from, if that says more about them.
+
+    Raises:
+        ValueError: something that the user can mend.
+    """
+    if config.run.runner in ("commands", "ngc") and any(isinstance(one, HalvingExperiment) for one in experiments):
+        raise ValueError(
+            f"--runner={config.run.runner} does not see how far experiments are, and a HalvingExperiment stops them "
+            "early: make it an Experiment, or choose another runner"
+        )
     if config.run.dry_run:
         return _print([shell_command(task) for task in tasks], f"{len(tasks)} experiments in {folder}")
     template = _template(config.ngc) if config.run.runner == "ngc" else None
@@ -98,7 +120,7 @@ def _main(argv: Sequence[str]) -> int:
         if config.run.runner == "commands":
             return _write_commands(ledger, tasks)
         backend: Backend = Ngc(template) if template else Processes(folder, config.processes, len(tasks))
-        return _schedule(config, ledger, backend, tasks, gone)
+        return _schedule(config, ledger, backend, tasks, gone, halvings(experiments, tasks, ledger))
 
 
 def _template(options: NgcConfig) -> JobTemplate:
@@ -107,7 +129,12 @@ def _template(options: NgcConfig) -> JobTemplate:
 
 
 def _schedule(
-    config: RunnerConfig, ledger: Ledger, backend: Backend, tasks: Sequence[Task], gone: Sequence[str]
+    config: RunnerConfig,
+    ledger: Ledger,
+    backend: Backend,
+    tasks: Sequence[Task],
+    gone: Sequence[str],
+    halvings: Sequence[Halving],
 ) -> int:
     options = config.run
     signals: list[int] = []
@@ -119,7 +146,9 @@ def _schedule(
         if gone:
             log.warning("%d earlier experiments are not in the run description, and stay as they are", len(gone))
         names = [task.name for task in tasks]
-        experiments = scheduler.Scheduler(ledger, backend, names, options.max_retries, options.pause_between)
+        experiments = scheduler.Scheduler(
+            ledger, backend, names, options.max_retries, options.pause_between, halvings=halvings
+        )
         return scheduler.run(experiments, backend.poll_sec, options.stop_timeout_seconds, lambda: bool(signals))
 
 

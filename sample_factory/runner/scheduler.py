@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from sample_factory.runner.backends.backend import Backend, StartError
+from sample_factory.runner.halving import Halving
 from sample_factory.runner.identity import this_host
 from sample_factory.runner.ledger import INTERRUPTED, STATES, Entry, Ledger, LedgerError, log_path
 
@@ -36,6 +37,7 @@ class Scheduler:
         max_retries: int,
         pause_between_sec: float,
         clock: Callable[[], float] = time.monotonic,
+        halvings: Sequence[Halving] = (),
     ) -> None:
         """`names` are the experiments to run; others in the ledger only take up room while they run."""
         self._ledger = ledger
@@ -44,6 +46,7 @@ class Scheduler:
         self._max_retries = max_retries
         self._pause_between_sec = pause_between_sec
         self._clock = clock
+        self._halvings = halvings
         self._next_start = clock()
         self._interruptions: Counter[str] = Counter()
         self._known: dict[str, Entry] = {}
@@ -125,6 +128,10 @@ class Scheduler:
         if any(self._may_retry(entry) for entry in entries):
             self._ledger.retry_failed(self._names, self._max_retries)
             entries = self._look()
+        if self._halvings and not self._is_stopping:
+            # Before anything is started: it may be of a trial that is not worth going on.
+            self._judge(entries)
+            entries = self._look()
         if not self._is_stopping and self._clock() >= self._next_start and self._start_one(entries):
             entries = self._look()
         return any(self._is_left(entry) for entry in entries)
@@ -139,6 +146,12 @@ class Scheduler:
     def _seen_running(self) -> list[Entry]:
         running = [entry for entry in self._look() if entry.state == "running"]
         return [entry for entry in running if self._backend.sees(entry)]
+
+    def _judge(self, entries: Sequence[Entry]) -> None:
+        for halving in self._halvings:
+            for entry in halving.judge(entries):
+                if self._backend.sees(entry):
+                    self._backend.stop(entry, kill=False)
 
     def _start_one(self, entries: Sequence[Entry]) -> bool:
         waiting = [entry for entry in entries if self._may_start(entry)]

@@ -21,7 +21,7 @@ from rich.text import Text
 from sample_factory.config.command_line import parse
 from sample_factory.config.runner import StatusConfig
 from sample_factory.runner.backends.processes import is_alive, is_here
-from sample_factory.runner.ledger import STATES, Entry, Ledger, log_path
+from sample_factory.runner.ledger import STATES, Entry, Ledger, log_path, pruned
 from sample_factory.runner.mistakes import exit_status
 from sample_factory.runner.progress import last_line, progress
 from sample_factory.runner.scheduler import describe_end
@@ -29,7 +29,14 @@ from sample_factory.runner.selection import with_flags
 
 _REFRESH_SEC = 2.0
 _WIDE = 10_000
-_STYLES = {"running": "green", "done": "bold", "failed": "red", "cancelled": "yellow", "gone": "red"}
+_STYLES = {
+    "running": "green",
+    "done": "bold",
+    "failed": "red",
+    "cancelled": "yellow",
+    "pruned": "yellow",
+    "gone": "red",
+}
 _UNKNOWN = "-"
 
 
@@ -41,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def render(ledger: Ledger, now: float) -> RenderableType:
     """Totals, the table as of `now` (seconds since the epoch), and what the failed ones said last."""
     entries = ledger.entries()
+    not_worth_it = pruned(entries, ledger.judgements())
+    states = {entry.name: _state(entry, entry.name in not_worth_it) for entry in entries}
     table = Table(box=None, pad_edge=False)
     table.add_column("experiment", overflow="fold")
     table.add_column("state")
@@ -48,9 +57,9 @@ def render(ledger: Ledger, now: float) -> RenderableType:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("where", no_wrap=True)
     for entry in entries:
-        table.add_row(*_row(ledger, entry, now))
-    counts = Counter(_state(entry) for entry in entries)
-    totals = ", ".join(f"{counts[state]} {state}" for state in (*STATES, "gone") if counts[state])
+        table.add_row(*_row(ledger, entry, states[entry.name], now))
+    counts = Counter(states.values())
+    totals = ", ".join(f"{counts[state]} {state}" for state in (*STATES, "pruned", "gone") if counts[state])
     # First: a table that is longer than the terminal is cut off while it is watched.
     about = f"{len(entries)} experiments in {ledger.folder}: {totals}; what each prints: logs/<experiment>.log"
     parts: list[RenderableType] = [Text(about), table]
@@ -76,11 +85,11 @@ def _main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _row(ledger: Ledger, entry: Entry, now: float) -> list[RenderableType]:
+def _row(ledger: Ledger, entry: Entry, state: str, now: float) -> list[RenderableType]:
     frames, reward = progress(ledger.folder / entry.name)
     return [
         entry.name,
-        Text(_state(entry), style=_STYLES.get(_state(entry), "")),
+        Text(state, style=_STYLES.get(state, "")),
         str(entry.tries),
         _UNKNOWN if frames is None else f"{frames:,}",
         _UNKNOWN if reward is None else f"{reward:.3f}",
@@ -89,8 +98,10 @@ def _row(ledger: Ledger, entry: Entry, now: float) -> list[RenderableType]:
     ]
 
 
-def _state(entry: Entry) -> str:
-    """The ledger's word, except for what has ended while no runner was there to see it."""
+def _state(entry: Entry, is_pruned: bool) -> str:
+    """The ledger's word, but for what was cancelled in a search, or has ended while no runner was there to see it."""
+    if entry.state == "cancelled" and is_pruned:
+        return "pruned"
     is_gone = entry.state == "running" and is_here(entry) and entry.pid is not None and not is_alive(entry)
     return "gone" if is_gone else entry.state
 

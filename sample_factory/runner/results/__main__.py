@@ -15,7 +15,7 @@ from typing import Any
 from sample_factory.config.command_line import name_leading, parse
 from sample_factory.config.experiment import replace_text
 from sample_factory.config.results import ResultsConfig, ResultsRunConfig
-from sample_factory.runner.results.confirm import confirmation, run_all
+from sample_factory.runner.results.confirm import confirm, confirmation, confirmation_folder, runner_config
 from sample_factory.runner.results.experiments import Found, load_experiments
 from sample_factory.runner.results.report import describe, print_study
 from sample_factory.runner.results.study import Choices, Study, summarize
@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(options: ResultsRunConfig) -> int:
+    runner = runner_config(options.runner_flags)
     reference = None if options.reference is None else _read_reference(Path(options.reference))
     found = load_experiments(options.folders)
     choices = Choices(options.metric, options.by, options.frames, options.policy, options.ignore, options.resamples)
@@ -42,7 +43,8 @@ def _main(options: ResultsRunConfig) -> int:
     study.notes[:0] = found.notes
     print_study(study, options.by)
     # Before anything is written: there may be no best setting yet.
-    commands = confirmation(study, options.by, options.confirm, found.root, options.program) if options.confirm else []
+    folder = confirmation_folder(found.root)
+    tasks = confirmation(study, options.by, options.confirm, folder, options.program) if options.confirm else []
     out = found.root / "results" if options.out is None else Path(options.out)
     try:
         lines = _write(found, study, options, out)
@@ -50,9 +52,9 @@ def _main(options: ResultsRunConfig) -> int:
         raise ValueError(f"cannot write to {out}: {error.strerror or error}") from None
     print("\n".join(lines), flush=True)
     if options.run:
-        return run_all(commands)
-    for command in commands:
-        print(shlex.join(command))
+        return confirm(tasks, folder, runner)
+    for task in tasks:
+        print(shlex.join(task.command))
     return 0
 
 

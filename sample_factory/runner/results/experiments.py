@@ -100,12 +100,20 @@ def load_experiment(folder: Path, name: str) -> Experiment:
         raise ValueError(f"{folder / CFG} does not name an environment")
     if not isinstance(cfg.get("seed"), (int, type(None))):
         raise ValueError(f"{folder / CFG} has a seed that is no whole number")
+    return Experiment(name, folder, cfg, (folder / DONE).is_file(), load_summaries(folder))
+
+
+def load_summaries(folder: Path) -> tuple[Mapping[str, Points], ...]:
+    """Summaries of each policy of an experiment by tag; none at all if it has not written any yet.
+
+    Raises:
+        ValueError: they cannot be read.
+    """
     numbers = sorted(int(path.name) for path in folder.glob(f"{_SUMMARIES}/*") if path.name.isdecimal())
     try:
-        policies = tuple(_load_policy(folder, number) for number in numbers)
+        return tuple(_load_policy(folder, number) for number in numbers)
     except OSError as error:
         raise ValueError(f"cannot read the summaries of {folder}: {error.strerror or error}") from None
-    return Experiment(name, folder, cfg, (folder / DONE).is_file(), policies)
 
 
 def join(files: Sequence[Events]) -> dict[str, Points]:

@@ -19,6 +19,7 @@ from sample_factory.runner.ledger import Entry, Ledger, log_path
 ROOT = Path(__file__).parents[3]
 SCRIPT = """
 from sample_factory.runner.run_description import Experiment, ParamGrid, ParamList, RunDescription
+from sample_factory.runner.search import HalvingExperiment, ParamSearch, log_uniform, uniform
 
 COMMAND = "python -m sample_factory.runner.tests.small_experiment"
 RUN_DESCRIPTION = RunDescription(

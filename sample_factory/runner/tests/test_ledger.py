@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sample_factory.runner.ledger import Entry, Ledger, LedgerError, Place, State, Task
+from sample_factory.runner.ledger import Entry, Judgement, Ledger, LedgerError, Place, State, Task, pruned
 
 HERE = "here"
 
@@ -127,6 +127,53 @@ def test_pending_ones_are_cancelled_at_once_and_not_begun(ledger: Ledger) -> Non
     assert ledger.begin("x_/00_x", "processes", HERE, Place()) is None
     assert ledger.retry(["x_/00_x"]) == ["x_/00_x"]
     _begin(ledger)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("pending", "cancelled"), ("running", "running"), ("failed", "cancelled"), ("done", "done")],
+)
+def test_what_is_not_worth_going_on_is_cancelled_and_the_reason_is_written_down(
+    ledger: Ledger, before: str, after: str
+) -> None:
+    if before != "pending":
+        _claimed(ledger)
+    if before in ("failed", "done"):
+        ledger.finish("x_/00_x", 1, before == "failed")
+    entry = ledger.entries()[0]
+    ledger.judge([Judgement(entry.name, entry.tries, 10, 0.5, is_pruned=True)])
+    assert _state(ledger) == after
+    if before == "running":
+        assert ledger.entries()[0].stop == "cancel"
+        ledger.finish(entry.name, 1, 2)
+        assert _state(ledger) == "cancelled"
+    assert ledger.judgements() == [Judgement(entry.name, entry.tries, 10, 0.5, is_pruned=True)]
+    assert pruned(ledger.entries(), ledger.judgements()) == {entry.name}
+
+
+def test_what_is_started_again_is_not_called_pruned_any_more(ledger: Ledger) -> None:
+    ledger.judge([Judgement("x_/00_x", 0, 10, 0.5, is_pruned=True)])
+    ledger.retry(["x_/00_x"])
+    _claimed(ledger)
+    ledger.cancel(["x_/00_x"])
+    ledger.finish("x_/00_x", 1, 2)
+    assert _state(ledger) == "cancelled" and pruned(ledger.entries(), ledger.judgements()) == set()
+
+
+def test_judgements_are_written_all_or_none_and_not_twice(ledger: Ledger) -> None:
+    ledger.judge([Judgement("x_/00_x", 0, 10, 0.5, is_pruned=False)])
+    with pytest.raises(LedgerError, match="UNIQUE"):
+        ledger.judge([Judgement("x_/00_x", 0, frames, 0.5, is_pruned=True) for frames in (20, 10)])
+    assert [one.frames for one in ledger.judgements()] == [10] and _state(ledger) == "pending"
+
+
+def test_a_ledger_from_before_there_were_judgements_has_none_until_a_runner_takes_it_up(ledger: Ledger) -> None:
+    with sqlite3.connect(ledger.folder / "ledger.sqlite") as database:
+        database.execute("DROP TABLE judgements")
+    database.close()
+    assert Ledger(ledger.folder, is_read_only=True).judgements() == []
+    assert Ledger.create(ledger.folder).judgements() == []
+    ledger.judge([Judgement("x_/00_x", 0, 10, 0.5, is_pruned=False)])
 
 
 def test_failed_ones_are_tried_again_as_often_as_is_asked_for(ledger: Ledger) -> None:

@@ -18,6 +18,14 @@ from sample_factory.runner import cancel, retry, run, status
 from sample_factory.runner.ledger import Ledger, Place
 from sample_factory.runner.tests.study import ROOT, SCRIPT
 
+try:
+    # Before `scripts` puts a copy in the place of sys.modules, under which packages that import themselves do not load.
+    import optuna
+except ModuleNotFoundError:
+    optuna = None
+
+NEEDS_OPTUNA = pytest.mark.skipif(optuna is None, reason="needs Optuna: pip install 'sample-factory[search]'")
+
 PUBLISHED = """
 from sample_factory.runner.run_description import RunDescription, Experiment, ParamGrid
 
@@ -74,19 +82,25 @@ def test_a_script_of_version_1_is_understood_as_it_is(scripts: Path, capsys: pyt
     assert not (scripts.parent / "train_dir").exists()
 
 
-@pytest.mark.parametrize(("name", "count"), [("doom_basic_envs", 60), ("small_games", 9)])
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [("doom_basic_envs", 60), ("small_games", 9), pytest.param("small_search", 32, marks=NEEDS_OPTUNA)],
+)
 def test_studies_of_the_package_are_found_by_their_short_names(name: str, count: int) -> None:
     assert len(run.plan(run.load_run(name), "/t")) == count
 
 
 def test_the_documented_run_script_is_the_study_that_its_text_says(scripts: Path) -> None:
     text = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
-    [script] = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    script, search = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
     (scripts / "memory.py").write_text(script)
+    (scripts / "rates.py").write_text(search)
     tasks = run.plan(run.load_run("my_scripts.memory"), "/t")
     assert len(tasks) == 6 and tasks[0].name == "gru_/00_gru_env_recall_5_see_0"
+    if optuna is not None:
+        assert len(run.plan(run.load_run("my_scripts.rates"), "/t")) == 64
     config = options(RunnerConfig, None) | options(StatusConfig, None) | options(CancelConfig, None)
-    assert set(re.findall(r"`?--([a-z_]+)", text)) - set(config) <= {"algo", "device", "train_for_env_steps"}
+    assert set(re.findall(r"`?--([a-z_]+)", text)) - set(config) <= {"algo", "env", "device", "train_for_env_steps"}
 
 
 def test_the_suffix_makes_other_folders_in_the_same_run(scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,6 +166,15 @@ def test_commands_are_written_for_others_to_run_one_a_line(scripts: Path, capsys
     ledger.finish(done, 1, 0)
     assert run.main([script, "--runner=commands"]) == 0
     assert len(path.read_text().splitlines()) == 1
+
+
+@NEEDS_OPTUNA
+def test_what_a_runner_cannot_stop_early_it_does_not_start(scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = _small(scripts, 'HalvingExperiment("x", COMMAND, [{"a": 1}], first_frames=10, num_rungs=1)')
+    assert run.main([script, "--runner=commands"]) == 1
+    error = capsys.readouterr().err
+    assert "--runner=commands does not see how far experiments are" in error and error.count("\n") == 1
+    assert not Path("train_dir").exists()
 
 
 NGC = """#!/bin/sh

@@ -14,6 +14,7 @@ import time
 import pytest
 
 from sample_factory.config.command_line import given_on_command_line
+from sample_factory.runner.ledger import Ledger
 from sample_factory.runner.results.__main__ import main
 from sample_factory.runner.results.tests.studies import REWARD, line, make_experiment
 
@@ -139,16 +140,73 @@ def test_confirmation_is_the_best_setting_with_new_seeds_in_a_folder_of_its_own(
     assert len({one["experiment"][0] for one in given}) == 4
 
 
-def test_confirmation_is_run(folder, tmp_path):
-    program = tmp_path / "program.py"
-    program.write_text(
-        "import sys, pathlib\nwith open(sys.argv[1], 'a') as file:\n    print(sys.argv[2:], file=file)\n"
+def _program(folder, text):
+    """Flags that confirm with this program, which is told a path of its own first."""
+    (folder / "program.py").write_text(
+        f"import sys, time\nfrom pathlib import Path\npath = Path(sys.argv[1])\n{text}\n"
     )
-    arguments = [str(folder), *FAST, "--confirm=1", "--run", f"--program=python {program} {tmp_path / 'ran'}"]
-    assert main(arguments) == 0
-    assert len((tmp_path / "ran").read_text().splitlines()) == 2
-    program.write_text("raise SystemExit(3)")
-    assert main(arguments) == 3
+    return ["--confirm=1", "--run", f"--program=python {folder / 'program.py'} {folder / 'path'}"]
+
+
+def _run(arguments):
+    """Exit status of the command as a process of its own: it starts others, and does not wait for all that they do."""
+    return subprocess.run([sys.executable, "-m", "sample_factory.runner.results", *arguments], check=False).returncode
+
+
+WRITE = "with path.open('a') as file: file.write('ran\\n')"
+
+
+def test_confirmation_is_run_and_what_is_done_is_not_repeated(folder, tmp_path):
+    arguments = [str(folder), *FAST, *_program(tmp_path, WRITE)]
+    assert _run(arguments) == 0
+    assert _run(arguments) == 0
+    assert (tmp_path / "path").read_text() == "ran\n" * 2
+    assert [entry.name for entry in Ledger(folder.with_name("my study_confirm")).entries()] == [
+        "small_a_see_3",
+        "small_b_see_3",
+    ]
+    assert _run([*arguments, "--confirm=2"]) == 0
+    assert (tmp_path / "path").read_text() == "ran\n" * 4
+
+
+def test_confirmation_that_fails_is_a_failure(folder, tmp_path):
+    assert _run([str(folder), *FAST, *_program(tmp_path, "sys.exit(3)")]) == 1
+
+
+def test_confirmation_runs_wherever_the_runner_can(folder, tmp_path):
+    arguments = [str(folder), *FAST, *_program(tmp_path, WRITE)]
+    assert _run([*arguments, "--runner_flags=--runner=commands"]) == 0
+    lines = (folder.with_name("my study_confirm") / "commands.txt").read_text().splitlines()
+    assert len(lines) == 2 and "--learning_rate=0.2" in lines[0]
+    assert not (tmp_path / "path").exists()
+
+
+def test_confirmation_goes_on_after_its_runner_was_killed(folder, tmp_path):
+    wait = "while not Path(f'{path}.go').exists(): time.sleep(0.02)"
+    arguments = [str(folder), *FAST, *_program(tmp_path, f"{WRITE}\n{wait}")]
+    with subprocess.Popen([sys.executable, "-m", "sample_factory.runner.results", *arguments]) as process:
+        _wait_for(tmp_path / "path")
+        process.kill()
+    (tmp_path / "path.go").touch()
+    assert _run(arguments) == 0
+    assert (tmp_path / "path").read_text() == "ran\n" * 2, "the first one was running, and is not started again"
+    assert {entry.state for entry in Ledger(folder.with_name("my study_confirm")).entries()} == {"done"}
+
+
+def test_another_best_setting_does_not_go_on_where_the_first_one_was(folder, tmp_path, capfd):
+    assert _run([str(folder), *FAST, *_program(tmp_path, WRITE)]) == 0
+    better = {REWARD: line(1000, 99.0)}
+    make_experiment(folder / "later", [better], env="small_a", seed=0, learning_rate=0.3, command_line="--env=small_a")
+    assert _run([str(folder), *FAST, *_program(tmp_path, WRITE)]) == 1
+    assert "the best setting was another one then: move" in capfd.readouterr().err
+    assert (tmp_path / "path").read_text() == "ran\n" * 2
+
+
+def _wait_for(path):
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_interrupted_confirmation_lets_the_run_save_and_starts_no_other(folder, tmp_path):
@@ -165,10 +223,7 @@ def test_interrupted_confirmation_lets_the_run_save_and_starts_no_other(folder, 
     )
     command = [sys.executable, "-m", "sample_factory.runner.results", str(folder), *FAST, "--confirm=1", "--run"]
     with subprocess.Popen([*command, f"--program=python {program} {tmp_path / 'run'}"]) as process:
-        deadline = time.monotonic() + 120
-        while not (tmp_path / "run.started").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        _wait_for(tmp_path / "run.started")
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 2
     assert (tmp_path / "run.saved").read_text() == "x"
@@ -203,6 +258,8 @@ def test_without_a_best_setting_nothing_is_confirmed_or_written(tmp_path, capsys
         (["{}", "--metric=no"], "--metric=no is in no experiment"),
         (["{}", "--policy=first"], "bad value for --policy"),
         (["{}", "--run"], "--run=True is for the commands of --confirm"),
+        (["{}", "--runner_flags=--max_paralel=1"], "--runner_flags=--max_paralel=1: unknown flag --max_paralel"),
+        (["{}", "--runner_flags=--run=small_games"], "--runner_flags=--run=small_games must not have --run"),
         (["{}/nothing*"], "matches no folder"),
         (["{}", "--reference={}/grid_"], "is not a file"),
     ],
