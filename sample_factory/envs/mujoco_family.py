@@ -35,6 +35,8 @@ TASKS = {
     "walker2d": "Walker2d-v5",
 }
 _ALIASES = {"halfcheetah": "half_cheetah"}
+_WALKS_AWAY = frozenset({"Ant-v5", "HalfCheetah-v5", "Hopper-v5", "Humanoid-v5", "Swimmer-v5", "Walker2d-v5"})
+"""Out of the picture, if the camera stays where Gymnasium has it."""
 
 # A wide first policy often learns to slide on its back, which is worth 1,500.
 _TUNED: Mapping[str, Mapping[str, Any]] = {
@@ -61,6 +63,8 @@ def make_mujoco(
         return EnvPoolVector(task_id, env_config["num_envs"] if env_config is not None else 1, kwargs)
     if render_mode == "rgb_array":
         prefer_rendering_without_display()
+        if task_id in _WALKS_AWAY:
+            kwargs = {"camera_name": "track", **kwargs}
     report_once()
     return make_unchecked(full_env_name, gym.spec(task_id), kwargs, render_mode)
 
