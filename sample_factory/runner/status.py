@@ -20,7 +20,9 @@ from rich.text import Text
 
 from sample_factory.config.command_line import parse
 from sample_factory.config.runner import StatusConfig
-from sample_factory.runner.backends.processes import is_alive, is_here
+from sample_factory.runner.backends import attempts
+from sample_factory.runner.backends.backend import Condition
+from sample_factory.runner.identity import this_host
 from sample_factory.runner.ledger import STATES, Entry, Ledger, log_path
 from sample_factory.runner.mistakes import exit_status
 from sample_factory.runner.progress import last_line, progress
@@ -41,16 +43,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def render(ledger: Ledger, now: float) -> RenderableType:
     """Totals, the table as of `now` (seconds since the epoch), and what the failed ones said last."""
     entries = ledger.entries()
+    conditions = attempts.conditions(ledger.folder, entries)
+    states = [_state(entry, conditions.get(entry.name)) for entry in entries]
     table = Table(box=None, pad_edge=False)
     table.add_column("experiment", overflow="fold")
     table.add_column("state")
     for name in ("tries", "frames", "reward", "time"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("where", no_wrap=True)
-    for entry in entries:
-        table.add_row(*_row(ledger, entry, now))
-    counts = Counter(_state(entry) for entry in entries)
-    totals = ", ".join(f"{counts[state]} {state}" for state in (*STATES, "gone") if counts[state])
+    for entry, state in zip(entries, states, strict=True):
+        table.add_row(*_row(ledger, entry, state, now))
+    counts = Counter(states)
+    totals = ", ".join(f"{counts[state]} {state}" for state in ("queued", *STATES, "gone") if counts[state])
     # First: a table that is longer than the terminal is cut off while it is watched.
     about = f"{len(entries)} experiments in {ledger.folder}: {totals}; what each prints: logs/<experiment>.log"
     parts: list[RenderableType] = [Text(about), table]
@@ -76,11 +80,11 @@ def _main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _row(ledger: Ledger, entry: Entry, now: float) -> list[RenderableType]:
+def _row(ledger: Ledger, entry: Entry, state: str, now: float) -> list[RenderableType]:
     frames, reward = progress(ledger.folder / entry.name)
     return [
         entry.name,
-        Text(_state(entry), style=_STYLES.get(_state(entry), "")),
+        Text(state, style=_STYLES.get(state, "")),
         str(entry.tries),
         _UNKNOWN if frames is None else f"{frames:,}",
         _UNKNOWN if reward is None else f"{reward:.3f}",
@@ -89,10 +93,9 @@ def _row(ledger: Ledger, entry: Entry, now: float) -> list[RenderableType]:
     ]
 
 
-def _state(entry: Entry) -> str:
-    """The ledger's word, except for what has ended while no runner was there to see it."""
-    is_gone = entry.state == "running" and is_here(entry) and entry.pid is not None and not is_alive(entry)
-    return "gone" if is_gone else entry.state
+def _state(entry: Entry, condition: Condition | None) -> str:
+    """The ledger's word, except for what waits in a queue, and what ended while no runner was there to see it."""
+    return condition if condition in ("queued", "gone") else entry.state
 
 
 def _time(entry: Entry, now: float) -> str:
@@ -103,7 +106,7 @@ def _time(entry: Entry, now: float) -> str:
 
 def _where(entry: Entry) -> str:
     parts = [f"{entry.backend} {entry.job}" if entry.job else f"pid {entry.pid}"]
-    if entry.host is not None and not is_here(entry):
+    if entry.host not in (None, this_host()):
         parts.append(entry.host)
     if entry.place.gpu is not None:
         parts.append(f"GPU {entry.place.gpu}")

@@ -1,11 +1,15 @@
-"""What the scheduler asks of a place where experiments run. Knows no such place."""
+"""What is asked of a place where experiments run: by the scheduler, and by whoever looks. Knows no such place."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import Literal, Protocol
 
 from sample_factory.runner.ledger import Entry, Place
+
+Condition = Literal["queued", "alive", "gone"]
+"""queued: not begun, and the place begins it by itself. alive: it runs, or is about to. gone: it runs no more."""
 
 
 class StartError(RuntimeError):
@@ -52,4 +56,25 @@ class Backend(Protocol):
 
     def stop(self, entry: Entry, kill: bool) -> None:
         """Ask an attempt that it sees to save and end, or kill it; one that is gone already is no error."""
+        ...
+
+
+class Lookout(Protocol):
+    """What the module of a place has for those who are not the runner; there may be none."""
+
+    def is_reachable(self, entry: Entry) -> bool:
+        """Whether a running attempt of this place could be seen and stopped from here."""
+        ...
+
+    def conditions(self, folder: Path, entries: Sequence[Entry]) -> Mapping[str, Condition]:
+        """Name -> condition; those that cannot be told from here are left out.
+
+        Args:
+            folder: of the run.
+            entries: attempts of this place that run, and all kinds of pending experiments.
+        """
+        ...
+
+    def stop(self, folder: Path, entry: Entry, kill: bool) -> None:
+        """Ask a running attempt that is reachable to save and end, or kill it; one that is gone is no error."""
         ...

@@ -1,0 +1,57 @@
+"""From the flags to the place where experiments run. Does not know what becomes of it.
+
+The name of a new place is in three files: `--runner` in `config/runner.py`, here, and `attempts.py` if others than its
+runner can look after its attempts.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sample_factory.config.runner import RunnerConfig
+from sample_factory.runner.backends import ngc, processes
+from sample_factory.runner.backends.backend import Backend
+from sample_factory.runner.ledger import Task
+
+
+class OnlyPrinted(NamedTuple):
+    """Nothing can be started, or nothing should be: what would be done is all there is."""
+
+    lines: list[str]
+    why: str
+
+
+def choose(config: RunnerConfig, folder: Path, tasks: Sequence[Task]) -> Backend | OnlyPrinted:
+    """The place that `--runner` names; nothing is started or written.
+
+    Args:
+        config: of the study.
+        folder: of the run; it need not exist.
+        tasks: all of its experiments.
+
+    Raises:
+        ValueError: the options ask for what is not there.
+    """
+    return PLACES[config.run.runner](config, folder, tasks)
+
+
+def _processes(config: RunnerConfig, folder: Path, tasks: Sequence[Task]) -> Backend:
+    return processes.Processes(folder, config.processes, len(tasks))
+
+
+def _ngc(config: RunnerConfig, folder: Path, tasks: Sequence[Task]) -> Backend | OnlyPrinted:
+    assert config.ngc.ngc_job_template is not None, "checked with the options"
+    template = ngc.JobTemplate(Path(config.ngc.ngc_job_template).expanduser())
+    if not config.ngc.ngc_print_only and template.is_installed():
+        return ngc.Ngc(template)
+    why = "as asked" if config.ngc.ngc_print_only else f"there is no program {template.program}"
+    return OnlyPrinted([shlex.join(template.fill_in(task)) for task in tasks], f"only printed: {why}")
+
+
+PLACES: Mapping[str, Callable[[RunnerConfig, Path, Sequence[Task]], Backend | OnlyPrinted]] = {
+    processes.NAME: _processes,
+    ngc.NAME: _ngc,
+}
