@@ -17,8 +17,9 @@ class RunnerRunConfig:
     run: str
     """Python module with a variable RUN_DESCRIPTION, importable from here; else the name of one in
     sample_factory.runner.runs."""
-    runner: Literal["processes", "commands", "ngc"] = "processes"
-    """Where experiments run: on this machine, nowhere (their commands are written to commands.txt), or on NGC."""
+    runner: Literal["processes", "commands", "ngc", "ray"] = "processes"
+    """Where experiments run: on this machine, nowhere (their commands are written to commands.txt), on NGC, or on a Ray
+    cluster."""
     train_dir: str = field(default_factory=default_train_dir)
     """Root folder of all experiments; those of a run are in a folder with the name of the run."""
     experiment_suffix: str = ""
@@ -69,12 +70,35 @@ class NgcConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RayConfig:
+    """What experiments take of a Ray cluster (--runner=ray)."""
+
+    ray_address: str = "auto"
+    """host:port of the cluster; auto: RAY_ADDRESS of the environment, else the cluster that this machine is part of."""
+    ray_cpus_per_experiment: float = 1.0
+    """CPUs that Ray counts for each experiment; nothing is pinned to them."""
+    ray_gpus_per_experiment: float = 0.0
+    """GPUs for each experiment, which sees no others; 0.5: two experiments share one."""
+    ray_max_parallel: int = 64
+    """Experiments that Ray is given at the same time. Those that find no room on the cluster wait in its queue."""
+
+    def __post_init__(self) -> None:
+        check_at_least(self, 0, "ray_cpus_per_experiment", "ray_gpus_per_experiment")
+        check_at_least(self, 1, "ray_max_parallel")
+        if self.ray_gpus_per_experiment > 1 and self.ray_gpus_per_experiment % 1:
+            raise ValueError(
+                f"--ray_gpus_per_experiment={self.ray_gpus_per_experiment} must be a whole number, or less than 1"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunnerConfig:
     """Everything that can be chosen about a study."""
 
     run: RunnerRunConfig
     processes: ProcessesConfig = field(default_factory=ProcessesConfig)
     ngc: NgcConfig = field(default_factory=NgcConfig)
+    ray: RayConfig = field(default_factory=RayConfig)
     family: Any = field(default_factory=NoFamilyOptions)
     """Nothing: environments are named by the experiments."""
 

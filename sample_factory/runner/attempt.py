@@ -2,6 +2,10 @@
 
 Entry point of the runner's children, which outlive it: `python -m sample_factory.runner.attempt FOLDER NAME NUMBER`.
 Does not know what the experiment does, nor whether there is a runner.
+
+Where nobody can send it signals there is a fourth argument, the pid of the process that started it. Then it ends with
+that process, and looks into the ledger: when the experiment is to end it asks it to save, and when the try is no longer
+its own, because somebody believes it lost, it kills the experiment.
 """
 
 from __future__ import annotations
@@ -22,13 +26,18 @@ from sample_factory.runner.ledger import INTERRUPTED, Entry, Ledger, LedgerError
 
 _NOT_STARTED = 127
 _WRITE_AGAIN_SEC = 5.0
+_LOOK_EVERY_SEC = 1.0
 _PR_SET_PDEATHSIG = 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the try, unless it is somebody else's; the exit status is always 0, because the ledger says the rest."""
-    folder, name, number = sys.argv[1:] if argv is None else argv
-    attempt = _Attempt(Path(folder))
+    folder, name, number, *guardian = sys.argv[1:] if argv is None else argv
+    if guardian:
+        _end_with_parent()
+        if os.getppid() != int(guardian[0]):  # it has ended before that
+            return 0
+    attempt = _Attempt(Path(folder), watches_ledger=bool(guardian))
     entry = attempt.ledger.claim(name, int(number), this_host(), os.getpid(), process_identity(os.getpid()) or "")
     if entry is not None:
         attempt.record(entry, attempt.run(entry))
@@ -38,8 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 class _Attempt:
     """Signals reach the experiment by themselves if they are for the process group, which has both."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, watches_ledger: bool) -> None:
         self.ledger = Ledger(folder)
+        self._watches_ledger = watches_ledger
         self._was_interrupted = False
         self._child: subprocess.Popen[bytes] | None = None
         signal.signal(signal.SIGINT, self._note)
@@ -69,7 +79,7 @@ class _Attempt:
                 return _NOT_STARTED
         if self._was_interrupted:  # perhaps before it was there to be told
             self._child.send_signal(signal.SIGINT)
-        return self._child.wait()
+        return self._wait(self._child, entry)
 
     def record(self, entry: Entry, exit_status: int) -> None:
         """Write the end down; however long it takes until the disk has room."""
@@ -82,6 +92,20 @@ class _Attempt:
         except LedgerError:
             return not self.ledger.folder.is_dir()  # if somebody has deleted it all, nobody wants to know
         return True
+
+    def _wait(self, child: subprocess.Popen[bytes], entry: Entry) -> int:
+        while self._watches_ledger:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return child.wait(_LOOK_EVERY_SEC)
+            with contextlib.suppress(LedgerError):  # a disk that is full, say, changes nothing
+                self._do_as_written(child, self.ledger.entry(entry.name), entry.tries)
+        return child.wait()
+
+    def _do_as_written(self, child: subprocess.Popen[bytes], now: Entry | None, number: int) -> None:
+        if now is None or now.state != "running" or now.tries != number:
+            child.kill()
+        elif now.stop is not None and not self._was_interrupted:
+            self._pass_on(signal.SIGINT)
 
     def _note(self, *_: object) -> None:
         self._was_interrupted = True

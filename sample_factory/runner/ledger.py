@@ -170,6 +170,11 @@ class Ledger:
         with self._transaction("DEFERRED") as database:
             return _entries(database)
 
+    def entry(self, name: str) -> Entry | None:
+        """One experiment; None if there is none of that name."""
+        with self._transaction("DEFERRED") as database:
+            return _entry(database, name)
+
     def fingerprint(self) -> tuple[int, ...]:
         """Different after every change; so cheap that it may be asked all the time.
 

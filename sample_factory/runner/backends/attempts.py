@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sample_factory.runner.backends import processes
+from sample_factory.runner.backends import processes, ray
 from sample_factory.runner.backends.backend import Condition, Lookout
 from sample_factory.runner.ledger import Entry
 
-_LOOKOUTS: Mapping[str, Lookout] = {processes.NAME: processes}
+_LOOKOUTS: Mapping[str, Lookout] = {processes.NAME: processes, ray.NAME: ray}
 """By what the ledger calls the place of an attempt."""
 
 

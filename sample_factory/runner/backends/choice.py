@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sample_factory.config.runner import RunnerConfig
-from sample_factory.runner.backends import ngc, processes
+from sample_factory.runner.backends import ngc, processes, ray
 from sample_factory.runner.backends.backend import Backend
 from sample_factory.runner.ledger import Task
 
@@ -51,7 +51,12 @@ def _ngc(config: RunnerConfig, folder: Path, tasks: Sequence[Task]) -> Backend |
     return OnlyPrinted([shlex.join(template.fill_in(task)) for task in tasks], f"only printed: {why}")
 
 
+def _ray(config: RunnerConfig, folder: Path, tasks: Sequence[Task]) -> Backend:
+    return ray.Ray(folder, config.ray)
+
+
 PLACES: Mapping[str, Callable[[RunnerConfig, Path, Sequence[Task]], Backend | OnlyPrinted]] = {
     processes.NAME: _processes,
     ngc.NAME: _ngc,
+    ray.NAME: _ray,
 }
