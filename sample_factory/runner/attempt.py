@@ -54,6 +54,8 @@ class _Attempt:
         self._child: subprocess.Popen[bytes] | None = None
         signal.signal(signal.SIGINT, self._note)
         signal.signal(signal.SIGTERM, self._pass_on)
+        # Whoever has started this may have blocked them, as Ray does, and that is inherited, by the experiment as well.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
 
     def run(self, entry: Entry) -> int:
         """The exit status of the experiment's command."""

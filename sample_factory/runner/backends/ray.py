@@ -124,7 +124,7 @@ class Ray:
             if error.actor_init_failed:
                 self._note(entry, _last_line(error))
                 return _CANNOT_RUN
-            log.info("%s: %s", entry.name, _last_line(error))
+            log.info("%s: %s", entry.name, _reason(error))
         return INTERRUPTED
 
     def _note(self, entry: Entry, why: str) -> None:
@@ -208,6 +208,12 @@ def _connected(address: str, namespace: str) -> Any:
 
 def _actor_name(entry: Entry) -> str:
     return f"{entry.name} try {entry.tries}"
+
+
+def _reason(error: Exception) -> str:
+    # Behind the reason may stand that the actor never ran, which means that its constructor did not come to its end.
+    lines = [line.strip() for line in str(error).splitlines()]
+    return next((line for line in lines if line.startswith("The actor is dead")), _last_line(error))
 
 
 def _last_line(error: Exception) -> str:

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -34,6 +35,28 @@ def cluster() -> Iterator[RayCluster]:
 @pytest.fixture
 def flags(cluster: RayCluster) -> list[str]:
     return ["--runner=ray", f"--ray_address={cluster.address}"]
+
+
+@pytest.fixture
+def make_study(tmp_path: Path) -> Iterator[MakeStudy]:
+    """As the other tests' one, but what is left on the cluster is no child of the runner."""
+    made: list[Study] = []
+
+    def make(*experiments: str) -> Study:
+        made.append(Study(tmp_path, *experiments))
+        return made[-1]
+
+    yield make
+    for study in made:
+        study.destroy()
+        if study.entries():
+            study.wait_until(lambda study=study: _is_over(study))
+
+
+def _is_over(study: Study) -> bool:
+    """After cancelling everything; those that wait find that when it is their turn."""
+    _command("cancel", study, "--now")
+    return "running" not in study.states()
 
 
 def _parents(study: Study) -> set[int]:
@@ -99,11 +122,13 @@ def test_what_ran_on_a_node_that_dies_runs_on_another(
     children = [child for process in processes for child in process.children()]
     assert len(children) == 2
     cluster.kill_node()
-    study.wait_until(lambda: sum(child.is_running() for child in children) == 1)
-    study.wait_until(lambda: any(entry.exit_status == 2 for entry in study.entries().values()))
-    study.let_go()
-    assert study.wait(runner) == 0, study.output.read_text()
-    cluster.add_node()
+    try:
+        study.wait_until(lambda: sum(child.is_running() for child in children) == 1)
+        study.wait_until(lambda: any(entry.tries == 2 for entry in study.entries().values()))
+        study.let_go()
+        assert study.wait(runner) == 0, study.output.read_text()
+    finally:
+        cluster.add_node()
     assert study.states() == ["done"] * 3
     assert sorted(entry.tries for entry in study.entries().values()) == [1, 1, 2]
     assert sorted(study.diary(entry).count("end") for entry in study.entries().values()) == [1, 1, 1]
