@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from sample_factory.runner.ledger import FILE_NAME, INTERRUPTED, Entry, Place, l
 
 NAME = "ray"
 _CANNOT_RUN = 127
+_CONNECT_TIMEOUT_SEC = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +126,7 @@ class Ray:
             if error.actor_init_failed:
                 self._note(entry, _last_line(error))
                 return _CANNOT_RUN
-            log.info("%s: %s", entry.name, _reason(error))
+            log.info("%s was taken away by Ray: %s", entry.name, _last_line(error))
         return INTERRUPTED
 
     def _note(self, entry: Entry, why: str) -> None:
@@ -191,14 +193,17 @@ def _connected(address: str, namespace: str) -> Any:
         import ray
     except ImportError as error:
         raise ValueError(f"--runner=ray needs Ray: pip install 'sample-factory[ray]' ({error})") from error
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS") or address
     if address == "local" or "://" in address:
         raise ValueError(
             f"--ray_address={address} must be auto or host:port of a cluster that this machine is part of, because "
             "experiments go on when the runner ends"
         )
     try:
+        _check_that_somebody_listens(address)
         ray.init(address, namespace=namespace, log_to_driver=False, logging_level=logging.WARNING)
-    except (ray.exceptions.RayError, ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
+    except (ray.exceptions.RayError, OSError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"--ray_address={address}: no cluster ({_last_line(error)}); start one with `ray start --head`, and on "
             "other machines `ray start --address=<host:port>`"
@@ -206,16 +211,19 @@ def _connected(address: str, namespace: str) -> Any:
     return ray
 
 
+def _check_that_somebody_listens(address: str) -> None:
+    # Ray itself tries for minutes.
+    host, _, port = address.rpartition(":")
+    if port.isdecimal():
+        socket.create_connection((host, int(port)), _CONNECT_TIMEOUT_SEC).close()
+
+
 def _actor_name(entry: Entry) -> str:
     return f"{entry.name} try {entry.tries}"
 
 
-def _reason(error: Exception) -> str:
-    # Behind the reason may stand that the actor never ran, which means that its constructor did not come to its end.
-    lines = [line.strip() for line in str(error).splitlines()]
-    return next((line for line in lines if line.startswith("The actor is dead")), _last_line(error))
-
-
 def _last_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # Behind the reason Ray says that the actor never ran, as its constructor did not come to its end.
+    lines = [line for line in lines if not line.startswith("The actor never ran")]
     return lines[-1] if lines else type(error).__name__
