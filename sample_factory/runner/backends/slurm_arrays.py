@@ -1,8 +1,8 @@
 """Which experiments the elements of Slurm's job arrays are, and what Slurm says of them. Knows no ledger.
 
 Before an array is submitted, a file says which experiments it consists of, and the array has the file's name. So
-Slurm's own list is all that is needed to know what is queued, whoever submitted it, and even if `sbatch` or who called it
-was killed before it could say the array's number.
+Slurm's own list is all that is needed to know what is queued, whoever submitted it, and even if `sbatch` or who called
+it was killed before it could say the array's number.
 """
 
 from __future__ import annotations
