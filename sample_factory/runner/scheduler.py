@@ -89,6 +89,9 @@ class Scheduler:
     def stop(self) -> None:
         """Start nothing any more, and ask what runs here to save and end."""
         self._is_stopping = True
+        if self._queue is not None:
+            # First, because every experiment that ends makes room for one that waits.
+            self._queue.withdraw([entry.name for entry in self._known.values() if entry.state == "pending"])
         try:
             asked = self._ledger.stop(entry.name for entry in self._seen_running())
         except LedgerError as error:
@@ -97,8 +100,6 @@ class Scheduler:
             asked = [entry for entry in self._known.values() if entry.state == "running" and self._backend.sees(entry)]
         for entry in asked:
             self._backend.stop(entry, kill=False)
-        if self._queue is not None:
-            self._queue.withdraw()
 
     def kill(self) -> None:
         """End what has not ended by itself."""

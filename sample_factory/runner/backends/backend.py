@@ -82,8 +82,8 @@ class Queue(Backend, Protocol):
         """
         ...
 
-    def withdraw(self) -> None:
-        """Take out of the queue what has not begun."""
+    def withdraw(self, names: Collection[str]) -> None:
+        """These shall not begin any more; one that is just beginning is ended."""
         ...
 
     def trace(self, name: str) -> str:

@@ -49,7 +49,7 @@ def _slurm(config: RunnerConfig, folder: Path, tasks: Sequence[Task]) -> Queue |
         return place
     programs = ", ".join(slurm_arrays.PROGRAMS)
     why = "as asked" if options.slurm_print_only else f"there are no programs {programs}"
-    submission = place.submission(len(tasks), options.slurm_max_parallel)
+    submission = place.submission([task.name for task in tasks], options.slurm_max_parallel)
     script = [f"# {submission.script}", *submission.text.splitlines()]
     return OnlyPrinted([*script, shlex.join(submission.command)], f"only printed: {why}")
 

@@ -18,7 +18,7 @@ import math
 import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,19 +91,19 @@ class Slurm:
         self._arrays = Arrays(folder)
         self._elements: list[Element] | None = None
         self._next_look = clock()
-        self._error = ""
+        self._errors: dict[str, str] = {}
         self._traces: dict[str, str] = {}
 
-    def submission(self, num_elements: int, at_once: int) -> Submission:
-        """How so many experiments would be submitted next; `at_once` of 0 does not limit how many of them run."""
-        name, options = self._arrays.next_name(), self._options
+    def submission(self, names: Sequence[str], at_once: int) -> Submission:
+        """How these experiments would be submitted; `at_once` of 0 does not limit how many of them run."""
+        name, options = self._arrays.name_for(names), self._options
         script = self._workdir / f"sbatch_{name}.sh"
         limit = f"%{at_once}" if at_once else ""
         command = [
             "sbatch",
             "--parsable",
             f"--job-name={name}",
-            f"--array=0-{num_elements - 1}{limit}",
+            f"--array=0-{len(names) - 1}{limit}",
             f"--output={self._workdir}/sbatch_{name}-slurm-%A_%a.out",
             "--open-mode=append",
             "--requeue",
@@ -149,7 +149,7 @@ class Slurm:
         if limit and num_queued >= limit:
             return []  # each array has a limit of its own; together they must not have more
         names = [entry.name for entry in waiting[:_MOST_ELEMENTS]]
-        submission = self.submission(len(names), limit and limit - num_queued)
+        submission = self.submission(names, limit and limit - num_queued)
         try:
             self._arrays.write(submission.array, names)
             self._workdir.mkdir(parents=True, exist_ok=True)
@@ -161,9 +161,10 @@ class Slurm:
             number = call(*submission.command).split(";")[0].strip()
         except SlurmError as error:
             if any(words in str(error).lower() for words in _FOR_NOW):
-                self._complain(error)
+                self._complain("sbatch", error)
                 return []
             raise StartError(str(error)) from error
+        self._errors.pop("sbatch", None)
         log.info("Submitted %d experiments as job %s (%s)", len(names), number, submission.script)
         for index, name in enumerate(names):
             self._traces[name] = f"{self._workdir}/sbatch_{submission.array}-slurm-{number}_{index}.out"
@@ -188,12 +189,9 @@ class Slurm:
         stop(self._folder, entry, kill)
         self._next_look = self._clock()
 
-    def withdraw(self) -> None:
-        """Cancel all elements that wait."""
-        try:
-            slurm_arrays.end([element for element in self._arrays.elements() if element.is_waiting], kill=False)
-        except SlurmError as error:
-            self._complain(error)
+    def withdraw(self, names: Collection[str]) -> None:
+        """Cancel all elements of these experiments."""
+        withdraw(self._folder, names)
         self._next_look = self._clock()
 
     def trace(self, name: str) -> str:
@@ -210,17 +208,17 @@ class Slurm:
         if self._clock() >= self._next_look:
             try:
                 self._elements = self._arrays.elements()
-                self._error = ""
+                self._errors.pop("squeue", None)
             except SlurmError as error:
                 self._elements = None
-                self._complain(error)
+                self._complain("squeue", error)
             self._next_look = self._clock() + self._look_sec
         return self._elements
 
-    def _complain(self, error: SlurmError) -> None:
-        if str(error) != self._error:
+    def _complain(self, program: str, error: SlurmError) -> None:
+        if self._errors.get(program) != str(error):
             log.warning("%s; trying again", error)
-        self._error = str(error)
+        self._errors[program] = str(error)
 
 
 # What attempts.py asks, of whoever looks.
@@ -258,10 +256,11 @@ def stop(folder: Path, entry: Entry, kill: bool) -> None:
     _end(folder, lambda element: element.job == entry.job, kill)
 
 
-def withdraw(folder: Path, names: Sequence[str]) -> None:
-    """Cancel what waits of these."""
+def withdraw(folder: Path, names: Collection[str]) -> None:
+    """Cancel all elements of these experiments, of which none has begun."""
     if (folder / slurm_arrays.FOLDER_NAME).is_dir() and slurm_arrays.is_installed():
-        _end(folder, lambda element: element.is_waiting and element.experiment in names, kill=False)
+        # Also those that run: their script may take a while before it begins anything.
+        _end(folder, lambda element: element.experiment in names, kill=True)
 
 
 def _end(folder: Path, is_meant: Callable[[Element], bool], kill: bool) -> None:

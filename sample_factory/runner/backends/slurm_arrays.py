@@ -74,10 +74,15 @@ class Arrays:
         self._prefix = f"{_STRANGE.sub('_', folder.name)}-{hashlib.sha256(bytes(folder.absolute())).hexdigest()[:8]}-"
         self._members: dict[str, list[str]] = {}
 
-    def next_name(self) -> str:
-        """What the next array will be called."""
+    def name_for(self, experiments: Sequence[str]) -> str:
+        """What an array of these experiments is to be called.
+
+        As the latest one if that had the same ones: whatever has become of it, its name means them.
+        """
         numbers = [int(path.stem.removeprefix(self._prefix)) for path in self._folder.glob(f"{self._prefix}*.json")]
-        return f"{self._prefix}{max(numbers, default=0) + 1}"
+        latest = max(numbers, default=0)
+        is_same = latest > 0 and self.members(f"{self._prefix}{latest}") == list(experiments)
+        return f"{self._prefix}{latest if is_same else latest + 1}"
 
     def write(self, name: str, experiments: Sequence[str]) -> None:
         """Say which experiments an array consists of."""
@@ -104,11 +109,10 @@ class Arrays:
         Raises:
             SlurmError: it does not answer.
         """
-        # The name is the last word of a line, because names of others may have any character.
+        # The name is the last word of a line, because names of other jobs may have any character.
         lines = call("squeue", "-h", "-r", "-t", "all", "-u", str(os.getuid()), "-o", "%F|%K|%T|%j").splitlines()
         found = []
-        for line in lines:
-            array, index, state, name = line.split("|", 3)
+        for array, index, state, name in (line.split("|", 3) for line in lines if line.count("|") >= 3):
             if name.startswith(self._prefix) and index.isdigit() and (self._folder / f"{name}.json").is_file():
                 found.append(Element(f"{array}_{index}", self.members(name)[int(index)], state))
         return found
@@ -129,19 +133,21 @@ def unfinished(elements: Iterable[Element]) -> dict[str, list[Element]]:
 
 
 def end(elements: Sequence[Element], kill: bool) -> None:
-    """Take elements that wait out of the queue; ask those that run to save and end, or kill them.
+    """Take elements that wait out of the queue; ask those that run to save and end.
+
+    With `kill`, Slurm ends them: it asks as well, and kills what is left after the cluster's KillWait, by default 30 s.
 
     Raises:
         SlurmError: Slurm does not do it.
     """
-    waiting = [element.job for element in elements if element.is_waiting]
-    running = [element.job for element in elements if element.state in _RUNNING]
-    if waiting:
-        call("scancel", "--quiet", *waiting)
-    if running:
-        # Only ever for elements that run: a signal to one that waits is a signal to the whole array.
+    asked = [] if kill else [element.job for element in elements if element.state in _RUNNING]
+    ended = [element.job for element in elements if not element.has_ended and element.job not in asked]
+    if ended:
+        call("scancel", "--quiet", *ended)
+    if asked:
+        # Only ever elements that run: a signal to one that waits may be one to the whole array.
         # `full`: to all processes of the job, as Slurm itself does it before it takes a machine away.
-        call("scancel", "--quiet", f"--signal={'KILL' if kill else 'TERM'}", "--full", *running)
+        call("scancel", "--quiet", "--signal=TERM", "--full", *asked)
 
 
 def call(program: str, *arguments: str) -> str:
