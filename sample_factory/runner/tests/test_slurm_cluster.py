@@ -6,6 +6,7 @@ In Debian and Ubuntu: `apt-get install slurm-wlm munge`.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sample_factory.runner.ledger import Entry
+from sample_factory.runner.ledger import Entry, log_path
+from sample_factory.runner.progress import progress
 from sample_factory.runner.tests.slurm_cluster import missing_programs, slurm_cluster
 from sample_factory.runner.tests.study import ROOT, Study
 
@@ -24,6 +26,12 @@ FLAGS = ("--runner=slurm", "--slurm_gpus_per_job=0", "--slurm_cpus_per_gpu=1")
 SIX_WAITING = (
     'Experiment("x", COMMAND + " --do=wait", ParamGrid([("seed", [1, 2, 3, 4, 5, 6])]).generate_params(False))'
 )
+TRAINING = (
+    'Experiment("train", "python -m sample_factory.algorithms.appo.train_appo --algo=APPO --env=bandit_2 --device=cpu '
+    "--use_rnn=False --hidden_size=8 --num_workers=1 --num_envs_per_worker=2 --rollout=8 --recurrence=8 "
+    '--batch_size=64 --save_every_sec=10000 --train_for_env_steps=1000000000")'
+)
+FRAMES = re.compile(r"Total num frames: (\d+)\.")
 MakeStudy = Callable[..., Study]
 
 
@@ -150,6 +158,36 @@ def test_a_job_whose_time_is_nearly_over_saves_and_goes_on_later(make_study: Mak
     study.let_go()
     study.wait_until(lambda: study.states() == ["done"])
     assert _ends(study) == [1] and _arrays(study) == 1
+
+
+def test_a_training_that_is_requeued_saves_and_goes_on_from_its_checkpoint(make_study: MakeStudy) -> None:
+    study = make_study(TRAINING)
+    script = study.train_dir.parent / "my_study.py"
+    script.write_text(script.read_text().split(", experiment_dirs_sf_format")[0] + ")\n")
+    study.start(*FLAGS)
+    study.wait_until(study.entries)
+
+    def entry() -> Entry:
+        return study.entries()["00_train"]
+
+    def frames(number: int) -> list[int]:
+        """What a try of the training has reported, 0 until it has looked."""
+        path = log_path(study.folder, entry().name)
+        parts = path.read_text().split("=== try ") if path.exists() else []
+        return [int(count) for count in FRAMES.findall(parts[number])] if len(parts) > number else []
+
+    # Far behind the checkpoint that every training writes when it begins.
+    study.wait_until(lambda: max(frames(1), default=0) > 1000)
+    _call("scontrol", "requeue", entry().job or "")
+    study.wait_until(lambda: entry().state == "pending")
+    assert (entry().exit_status, entry().failures) == (2, 0)
+    saved = progress(study.folder / entry().name).frames
+    assert saved is not None and saved >= max(frames(1))
+    study.wait_until(lambda: any(frames(2)), timeout_sec=300)
+    assert min(count for count in frames(2) if count) >= saved and entry().tries == 2
+    assert _command("cancel", study) == "0 cancelled, 1 asked to save and end\n"
+    assert study.runner is not None and study.wait(study.runner) == 0
+    assert study.states() == ["cancelled"]
 
 
 def test_a_script_that_never_gets_as_far_as_its_experiment_is_a_failure(make_study: MakeStudy) -> None:
