@@ -196,6 +196,7 @@ def main() -> int:
     if missing := missing_programs():
         print(f"error: there are no {', '.join(missing)}: apt-get install slurm-wlm munge", file=sys.stderr)
         return 1
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with slurm_cluster(options.cores) as environment:
         return subprocess.run(options.command, env=os.environ | environment, check=False).returncode
 
