@@ -72,6 +72,10 @@ class Scheduler:
                 where = f"{entry.backend} {entry.job or ''} on {entry.host}".replace("  ", " ")
                 log.warning("%s runs elsewhere (%s); if it does not, `retry` it by name", entry.name, where)
         self._known = {entry.name: entry for entry in self._ledger.entries()}
+        queued = self._queue.queued() if self._queue is not None else None
+        waiting = [entry for entry in self._known.values() if entry.state == "pending" and entry.name in (queued or ())]
+        if waiting:
+            log.info("%d experiments are in the queue already, and are left there", len(waiting))
 
     def tick(self) -> bool:
         """Do what there is to do now; whether something is left, running or to be started."""

@@ -111,9 +111,11 @@ class Arrays:
         """
         # The name is the last word of a line, because names of other jobs may have any character.
         lines = call("squeue", "-h", "-r", "-t", "all", "-u", str(os.getuid()), "-o", "%F|%K|%T|%j").splitlines()
+        # By the files, not by the prefix: the folder may be reached by another path today.
+        names = {path.stem for path in self._folder.glob("*.json")}
         found = []
         for array, index, state, name in (line.split("|", 3) for line in lines if line.count("|") >= 3):
-            if name.startswith(self._prefix) and index.isdigit() and (self._folder / f"{name}.json").is_file():
+            if name in names and index.isdigit():
                 found.append(Element(f"{array}_{index}", self.members(name)[int(index)], state))
         return found
 

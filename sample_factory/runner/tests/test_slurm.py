@@ -169,13 +169,25 @@ def test_all_that_wait_are_one_array_and_stay_pending_until_they_begin(world: Wo
     assert len(world.programs.calls("sbatch")) == 1
 
 
-def test_the_next_runner_takes_up_what_is_queued_even_if_the_first_never_knew_its_number(world: World) -> None:
+def test_the_next_runner_takes_up_what_is_queued_even_if_the_first_never_knew_its_number(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     world.scheduler().tick()
     world.begin("100_0")
+    caplog.clear()
     scheduler = world.scheduler()
+    assert "a still runs (100_0)" in caplog.text and "2 experiments are in the queue already" in caplog.text
     for _ in range(3):
         assert scheduler.tick()
     assert len(world.programs.calls("sbatch")) == 1 and world.states() == ["running", "pending", "pending"]
+
+
+def test_a_run_folder_that_is_reached_by_another_path_is_the_same_run(world: World, tmp_path: Path) -> None:
+    world.scheduler().tick()
+    (tmp_path / "moved").symlink_to(world.folder)
+    again = Slurm(tmp_path / "moved", SlurmConfig(), save_sec=60.0)
+    assert again.queued() == set(world.names)
 
 
 def test_an_array_of_another_run_or_user_program_is_not_ours(world: World, tmp_path: Path) -> None:
