@@ -31,13 +31,14 @@ def _main(argv: Sequence[str]) -> int:
     for entry in chosen:
         _check(entry)
     running = ledger.cancel(entry.name for entry in chosen)
+    attempts.withdraw(ledger.folder, [entry.name for entry in chosen if entry not in running])
     conditions = attempts.conditions(ledger.folder, running)
     for entry in running:
         # A second interrupt would keep it from saving; being asked by a runner is as good.
         if options.now or entry.stop is None:
             attempts.stop(ledger.folder, entry, kill=options.now)
         was_killed = options.now and entry.pid is not None
-        if was_killed or conditions.get(entry.name) == "gone":
+        if was_killed or conditions.get(entry.name) in ("gone", "queued"):
             ledger.finish(entry.name, entry.tries, None)  # it will not do so itself
     words = "killed" if options.now else "asked to save and end"
     print(f"{len(chosen) - len(running)} cancelled, {len(running)} {words}")

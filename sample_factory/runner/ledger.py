@@ -191,16 +191,16 @@ class Ledger:
         except OSError as error:
             raise LedgerError(f"{self._path}: {error.strerror or error}") from error
 
-    def begin(self, name: str, backend: str, host: str, place: Place) -> Entry | None:
+    def begin(self, name: str, backend: str, host: str, place: Place, job: str | None = None) -> Entry | None:
         """Pending to running, before anything is started; None if it is not pending."""
         with self._transaction() as database:
             if _state(database, name) != "pending":
                 return None
             database.execute(
                 "UPDATE experiments SET state = 'running', tries = tries + 1, stop = NULL, backend = ?, host = ?, "
-                "pid = NULL, process = NULL, job = NULL, gpu = ?, cores = ?, started = ?, ended = NULL, "
+                "pid = NULL, process = NULL, job = ?, gpu = ?, cores = ?, started = ?, ended = NULL, "
                 "exit_status = NULL WHERE name = ?",
-                (backend, host, place.gpu, json.dumps(place.cores), time.time(), name),
+                (backend, host, job, place.gpu, json.dumps(place.cores), time.time(), name),
             )
             return _entry(database, name)
 

@@ -1,4 +1,4 @@
-"""Entry point: `python -m sample_factory.runner.run --run=<module> --runner=processes|commands|ngc`, a whole study.
+"""Entry point: `python -m sample_factory.runner.run --run=<module> --runner=<where>`, a whole study.
 
 The same command goes on where it was: `ledger.sqlite` in the run's folder says what is done. Trains nothing itself.
 """
@@ -19,7 +19,7 @@ from sample_factory.config.command_line import parse
 from sample_factory.config.experiment import create
 from sample_factory.config.runner import RunnerConfig
 from sample_factory.runner import scheduler
-from sample_factory.runner.backends.backend import Backend
+from sample_factory.runner.backends.backend import Queue, Starter
 from sample_factory.runner.backends.choice import OnlyPrinted, choose
 from sample_factory.runner.backends.commands import shell_command, write_commands
 from sample_factory.runner.ledger import Ledger, Task
@@ -99,7 +99,7 @@ def _main(argv: Sequence[str]) -> int:
 
 
 def _schedule(
-    config: RunnerConfig, ledger: Ledger, backend: Backend, tasks: Sequence[Task], gone: Sequence[str]
+    config: RunnerConfig, ledger: Ledger, backend: Starter | Queue, tasks: Sequence[Task], gone: Sequence[str]
 ) -> int:
     options = config.run
     signals: list[int] = []

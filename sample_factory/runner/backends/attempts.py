@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sample_factory.runner.backends import processes, ray
+from sample_factory.runner.backends import processes, ray, slurm
 from sample_factory.runner.backends.backend import Condition, Lookout
 from sample_factory.runner.ledger import Entry
 
-_LOOKOUTS: Mapping[str, Lookout] = {processes.NAME: processes, ray.NAME: ray}
+_LOOKOUTS: Mapping[str, Lookout] = {processes.NAME: processes, slurm.NAME: slurm, ray.NAME: ray}
 """By what the ledger calls the place of an attempt."""
 
 
@@ -39,6 +39,11 @@ def conditions(folder: Path, entries: Sequence[Entry]) -> dict[str, Condition]:
 def stop(folder: Path, entry: Entry, kill: bool) -> None:
     """Ask a running attempt that can be reached to save and end, or kill it; one that is gone already is no error."""
     _LOOKOUTS[entry.backend or ""].stop(folder, entry, kill)
+
+
+def withdraw(folder: Path, names: Sequence[str]) -> None:
+    """Take out of queues what waits there of these experiments."""
+    slurm.withdraw(folder, names)  # the only place with a queue
 
 
 def _runs_at(entry: Entry, place: str) -> bool:

@@ -88,9 +88,6 @@ class Ray:
     def ended(self, running: Sequence[Entry]) -> Mapping[str, int | None]:
         """Those whose actor is gone: interrupted if Ray has taken it away, because a node died, say."""
         with self._errors_of_the_cluster():
-            for entry in running:
-                if entry.pid is None and entry.stop is not None:
-                    self.stop(entry, kill=True)  # it need not wait in the queue to find that it must not run
             by_key = {(entry.name, entry.tries): entry for entry in running}
             self._ends = {key: self._ends.get(key) or self._end_of(entry) for key, entry in by_key.items()}
             gone = [key for key, end in self._ends.items() if end is None]

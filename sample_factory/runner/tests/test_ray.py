@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sample_factory.config.runner import RayConfig
-from sample_factory.runner import run
+from sample_factory.runner import cancel, run
 from sample_factory.runner.backends import attempts, ray
 from sample_factory.runner.backends.backend import StartError
 from sample_factory.runner.backends.ray_actor import make_actor_class
@@ -261,15 +261,14 @@ def test_what_runs_is_told_by_the_ledger_and_what_waits_is_taken_out_of_the_queu
     backend.stop(runs, kill=True)
 
 
-def test_one_that_is_cancelled_while_it_waits_is_taken_out_of_the_queue(fake: FakeRay, ledger: Ledger) -> None:
+def test_one_that_is_cancelled_while_it_waits_has_nothing_to_do_when_its_turn_comes(
+    fake: FakeRay, ledger: Ledger
+) -> None:
     backend = _backend(ledger)
-    _begin(ledger, backend, "a/1", claim=True)
-    _begin(ledger, backend, "a/2")
-    ledger.cancel(["a/1", "a/2"])
-    running = [entry for entry in ledger.entries() if entry.state == "running"]
-    assert backend.ended(running) == {"a/2": 2}
-    ledger.finish("a/2", 1, 2)
-    assert [entry.state for entry in ledger.entries()] == ["running", "cancelled", "pending"]
+    _begin(ledger, backend, "a/1")
+    assert cancel.main([str(ledger.folder), "a/1"]) == 0
+    assert [entry.state for entry in ledger.entries()] == ["cancelled", "pending", "pending"]
+    assert ledger.claim("a/1", 1, "node", 7, "x") is None
 
 
 def test_ray_is_given_no_more_at_a_time_than_asked(fake: FakeRay, ledger: Ledger) -> None:
