@@ -1,7 +1,8 @@
 """A Ray cluster of two nodes on this machine, each with one CPU, for tests. Knows nothing of what runs on it.
 
 A program of its own: `python -m sample_factory.runner.tests.ray_cluster` prints the address, kills the second node when
-it reads a line `kill`, adds one at a line `add`, and ends with its input.
+it reads a line `kill`, adds one at a line `add`, and ends with its input. With a command behind it, it runs that on the
+cluster and ends.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from typing import IO
 
 from sample_factory.runner.tests.study import ROOT
@@ -77,7 +79,7 @@ def _written(pipe: IO[str] | None) -> IO[str]:
 _read = _written
 
 
-def _main() -> None:
+def _main(command: Sequence[str]) -> int:
     from ray.cluster_utils import Cluster
 
     # Not in the tests' folder: the names of sockets must be short.
@@ -86,6 +88,9 @@ def _main() -> None:
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         nodes = [cluster.add_node(**_NODE)]
+        if command:
+            environment = os.environ | {"RAY_ADDRESS": cluster.address}
+            return subprocess.run(command, env=environment, check=False).returncode
         print(f"{_READY}{cluster.address}", flush=True)
         for line in sys.stdin:
             if line.strip() == "kill":
@@ -93,10 +98,11 @@ def _main() -> None:
             else:
                 nodes.append(cluster.add_node(**_NODE))
             print(_READY, flush=True)
+        return 0
     finally:
         cluster.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    _main()
+    sys.exit(_main(sys.argv[1:]))

@@ -88,7 +88,7 @@ def test_the_documented_run_script_is_the_study_that_its_text_says(scripts: Path
     tasks = run.plan(run.load_run("my_scripts.memory"), "/t")
     assert len(tasks) == 6 and tasks[0].name == "gru_/00_gru_env_recall_5_see_0"
     config = options(RunnerConfig, None) | options(StatusConfig, None) | options(CancelConfig, None)
-    of_others = {"algo", "device", "train_for_env_steps", "mem", "cores"}
+    of_others = {"algo", "device", "train_for_env_steps", "mem", "cores", "head", "port", "address", "num_workers"}
     assert set(re.findall(r"`?--([a-z_]+)", text)) - set(config) <= of_others
 
 
