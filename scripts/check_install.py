@@ -25,6 +25,7 @@ EXTRA_MODULES = {
     "dashboard": ("flask",),
     "export": ("onnx", "onnxruntime", "safetensors"),
     "hub": ("huggingface_hub",),
+    "ray": ("ray",),
     "dev": ("pytest", "hypothesis", "mypy"),
 }
 DEBIAN_PACKAGES = {

@@ -216,8 +216,10 @@ class Ledger:
             if entry.stop is not None:
                 _end(database, name, "cancelled" if entry.stop == "cancel" else "pending", INTERRUPTED)
                 return None
+            # Not since it was begun: it may have waited in a queue.
             database.execute(
-                "UPDATE experiments SET host = ?, pid = ?, process = ? WHERE name = ?", (host, pid, process, name)
+                "UPDATE experiments SET host = ?, pid = ?, process = ?, started = ? WHERE name = ?",
+                (host, pid, process, time.time(), name),
             )
             return entry
 
