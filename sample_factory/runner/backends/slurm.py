@@ -39,7 +39,7 @@ _MOST_ELEMENTS = 1000
 """Of one array: clusters have a limit, 1001 by default."""
 _TAKEN_AWAY = ("BOOT_FAIL", "CANCELLED", "DEADLINE", "NODE_FAIL", "PREEMPTED", "REVOKED", "TIMEOUT")
 """Ends of jobs that are no fault of what they ran."""
-_FOR_NOW = ("unable to contact", "timed out", "timeout", "temporarily", "connection", "socket", "limit")
+_FOR_NOW = ("unable to contact", "timed out", "timeout", "temporarily", "connection", "socket", "maxsubmit")
 """In what sbatch says when the same submission may be taken later."""
 
 

@@ -135,12 +135,13 @@ EVENTS = (
     "save and requeue",
     "die and requeue",
     "cancel in the queue",
+    "submit once more",
 )
 ENDS: dict[str, int | None] = {"done": 0, "fail": 1, "interrupt": INTERRUPTED, "die": None}
 
 
 @settings(max_examples=200)
-@given(st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 3)), max_size=60))
+@given(st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 3)), min_size=20, max_size=60))
 def test_whatever_crashes_each_experiment_succeeds_exactly_once(events: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory(dir=FAST_FOLDER) as folder:
         queue = FakeQueue(Path(folder))
@@ -161,6 +162,8 @@ def test_whatever_crashes_each_experiment_succeeds_exactly_once(events: list[tup
                 queue.crash = ""
             elif event == "begin" and waiting:
                 queue.begin(waiting[index % len(waiting)])
+            elif event == "submit once more":  # by hand, say
+                queue.elements.append(Element(f"{next(queue.numbers)}", NAMES[index % len(NAMES)]))
             elif event == "cancel in the queue" and waiting:
                 queue.elements.remove(waiting[index % len(waiting)])
             elif event in ENDS and running:

@@ -300,7 +300,11 @@ def test_together_arrays_do_not_run_more_at_once_than_asked(world: World) -> Non
 
 
 @pytest.mark.parametrize(
-    "reason", ["sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)"]
+    "reason",
+    [
+        "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)",
+        "sbatch: error: QOSMaxSubmitJobPerUserLimit\nsbatch: error: Batch job submission failed: Job violates policy",
+    ],
 )
 def test_a_cluster_that_does_not_answer_is_asked_again(
     world: World, reason: str, caplog: pytest.LogCaptureFixture
@@ -309,7 +313,7 @@ def test_a_cluster_that_does_not_answer_is_asked_again(
     world.programs.refuse("sbatch", reason)
     for _ in range(3):
         assert scheduler.tick()
-    assert caplog.text.count("Unable to contact") == 1 and world.states() == ["pending"] * 3
+    assert caplog.text.count("; trying again") == 1 and world.states() == ["pending"] * 3
     world.programs.refuse("sbatch", None)
     world.programs.refuse("squeue", "down")
     assert scheduler.tick() and len(world.programs.jobs()) == 0
@@ -327,14 +331,15 @@ def test_a_queue_that_cannot_be_seen_ends_nothing(world: World) -> None:
     assert world.states() == ["running", "pending", "pending"]
 
 
+@pytest.mark.parametrize("reason", ["invalid partition specified: p", "Requested time limit is invalid"])
 def test_a_submission_that_is_refused_is_a_failure_with_its_reason(
-    world: World, caplog: pytest.LogCaptureFixture
+    world: World, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.programs.refuse("sbatch", "sbatch: error: invalid partition specified: p\nsbatch: more")
+    world.programs.refuse("sbatch", f"sbatch: error: {reason}\nsbatch: more")
     scheduler = world.scheduler(max_retries=0)
     scheduler.tick()
     assert not scheduler.tick() and scheduler.result() == FAILURE
-    assert "a: sbatch ended with status 1: sbatch: error: invalid partition specified: p" in caplog.text
+    assert f"a: sbatch ended with status 1: sbatch: error: {reason}" in caplog.text
 
 
 def test_an_interrupted_runner_withdraws_what_waits_and_asks_what_runs(world: World) -> None:

@@ -190,6 +190,21 @@ def test_a_training_that_is_requeued_saves_and_goes_on_from_its_checkpoint(make_
     assert study.states() == ["cancelled"]
 
 
+def test_with_a_template_of_ones_own_the_experiment_has_time_to_save_as_well(make_study: MakeStudy) -> None:
+    study = make_study('Experiment("x", COMMAND + " --do=wait")')
+    template = study.train_dir.parent / "template.sh"
+    template.write_text("#!/bin/bash\n#SBATCH -c {{ CPU }}\nexport MINE=here\n{{ CMD }}\necho after {{ FILENAME }}\n")
+    study.start(*FLAGS, f"--slurm_sbatch_template={template}")
+    study.wait_for_begin()
+    [entry] = study.entries().values()
+    _call("scontrol", "requeue", entry.job or "")
+    study.wait_until(lambda: study.states() == ["pending"])
+    assert study.entries()["00_x"].exit_status == 2 and '"mine": "here"' in study.log(entry)
+    study.let_go()
+    assert study.runner is not None and study.wait(study.runner) == 0
+    assert _ends(study) == [1] and study.entries()["00_x"].tries == 2
+
+
 def test_a_script_that_never_gets_as_far_as_its_experiment_is_a_failure(make_study: MakeStudy) -> None:
     study = make_study('Experiment("x", COMMAND)')
     template = study.train_dir.parent / "template.sh"
