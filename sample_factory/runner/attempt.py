@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from sample_factory.runner.identity import process_identity, this_host
@@ -28,26 +28,45 @@ _PR_SET_PDEATHSIG = 1
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the try, unless it is somebody else's; the exit status is always 0, because the ledger says the rest."""
     folder, name, number = sys.argv[1:] if argv is None else argv
-    attempt = _Attempt(Path(folder))
-    entry = attempt.ledger.claim(name, int(number), this_host(), os.getpid(), process_identity(os.getpid()) or "")
-    if entry is not None:
-        attempt.record(entry, attempt.run(entry))
+    run_try(Path(folder), name, int(number))
     return 0
 
 
-class _Attempt:
-    """Signals reach the experiment by themselves if they are for the process group, which has both."""
+def run_try(
+    folder: Path, name: str, number: int, passes_on: Collection[signal.Signals] = (signal.SIGTERM,)
+) -> Collection[int]:
+    """Run a try, unless it is somebody else's, and write its end into the ledger.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: of the run.
+        name: of the experiment.
+        number: of the try.
+        passes_on: signals that only this process gets; the experiment is sent SIGTERM. Others it gets by itself:
+            SIGINT is for the process group, which has both.
+
+    Returns:
+        The signals that have come.
+    """
+    attempt = _Attempt(folder, passes_on)
+    entry = attempt.ledger.claim(name, number, this_host(), os.getpid(), process_identity(os.getpid()) or "")
+    if entry is not None:
+        attempt.record(entry, attempt.run(entry))
+    return attempt.received
+
+
+class _Attempt:
+    """One try."""
+
+    def __init__(self, folder: Path, passes_on: Collection[signal.Signals]) -> None:
         self.ledger = Ledger(folder)
-        self._was_interrupted = False
+        self.received: set[int] = set()
         self._child: subprocess.Popen[bytes] | None = None
-        signal.signal(signal.SIGINT, self._note)
-        signal.signal(signal.SIGTERM, self._pass_on)
+        for number in {signal.SIGINT, signal.SIGTERM, *passes_on}:
+            signal.signal(number, self._pass_on if number in passes_on else self._note)
 
     def run(self, entry: Entry) -> int:
         """The exit status of the experiment's command."""
-        if self._was_interrupted:
+        if self.received:
             return INTERRUPTED
         command = _with_this_python(entry.task.command)
         path = log_path(self.ledger.folder, entry.name)
@@ -67,7 +86,7 @@ class _Attempt:
             except OSError as error:
                 log.write(f"error: cannot start {command[0]!r}: {error.strerror or error}\n".encode())
                 return _NOT_STARTED
-        if self._was_interrupted:  # perhaps before it was there to be told
+        if self.received:  # perhaps before it was there to be told
             self._child.send_signal(signal.SIGINT)
         return self._child.wait()
 
@@ -78,19 +97,19 @@ class _Attempt:
 
     def _is_recorded(self, entry: Entry, exit_status: int) -> bool:
         try:
-            self.ledger.finish(entry.name, entry.tries, exit_status, self._was_interrupted)
+            self.ledger.finish(entry.name, entry.tries, exit_status, bool(self.received))
         except LedgerError:
             return not self.ledger.folder.is_dir()  # if somebody has deleted it all, nobody wants to know
         return True
 
-    def _note(self, *_: object) -> None:
-        self._was_interrupted = True
+    def _note(self, number: int, *_: object) -> None:
+        self.received.add(number)
 
     def _pass_on(self, number: int, *_: object) -> None:
-        self._was_interrupted = True
+        self.received.add(number)
         if self._child is not None:
             with contextlib.suppress(ProcessLookupError):
-                self._child.send_signal(number)
+                self._child.send_signal(signal.SIGTERM)
 
 
 def _with_this_python(command: Sequence[str]) -> list[str]:
