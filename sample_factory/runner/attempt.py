@@ -18,7 +18,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from sample_factory.runner.identity import process_identity, this_host
@@ -37,29 +37,54 @@ def main(argv: Sequence[str] | None = None) -> int:
         _end_with_parent()
         if os.getppid() != int(guardian[0]):  # it has ended before that
             return 0
-    attempt = _Attempt(Path(folder), watches_ledger=bool(guardian))
-    entry = attempt.ledger.claim(name, int(number), this_host(), os.getpid(), process_identity(os.getpid()) or "")
-    if entry is not None:
-        attempt.record(entry, attempt.run(entry))
+    run_try(Path(folder), name, int(number), watches_ledger=bool(guardian))
     return 0
 
 
-class _Attempt:
-    """Signals reach the experiment by themselves if they are for the process group, which has both."""
+def run_try(
+    folder: Path,
+    name: str,
+    number: int,
+    passes_on: Collection[signal.Signals] = (signal.SIGTERM,),
+    watches_ledger: bool = False,
+) -> Collection[int]:
+    """Run a try, unless it is somebody else's, and write its end into the ledger.
 
-    def __init__(self, folder: Path, watches_ledger: bool) -> None:
+    Args:
+        folder: of the run.
+        name: of the experiment.
+        number: of the try.
+        passes_on: signals that only this process gets; the experiment is sent SIGTERM. Others it gets by itself:
+            SIGINT is for the process group, which has both.
+        watches_ledger: whether to look there for the end that others want of it.
+
+    Returns:
+        The signals that have come.
+    """
+    attempt = _Attempt(folder, passes_on, watches_ledger)
+    entry = attempt.ledger.claim(name, number, this_host(), os.getpid(), process_identity(os.getpid()) or "")
+    if entry is not None:
+        attempt.record(entry, attempt.run(entry))
+    return attempt.received
+
+
+class _Attempt:
+    """One try."""
+
+    def __init__(self, folder: Path, passes_on: Collection[signal.Signals], watches_ledger: bool) -> None:
         self.ledger = Ledger(folder)
         self._watches_ledger = watches_ledger
-        self._was_interrupted = False
+        self.received: set[int] = set()
         self._child: subprocess.Popen[bytes] | None = None
-        signal.signal(signal.SIGINT, self._note)
-        signal.signal(signal.SIGTERM, self._pass_on)
+        numbers = {signal.SIGINT, signal.SIGTERM, *passes_on}
+        for number in numbers:
+            signal.signal(number, self._pass_on if number in passes_on else self._note)
         # Whoever has started this may have blocked them, as Ray does, and that is inherited, by the experiment as well.
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
     def run(self, entry: Entry) -> int:
         """The exit status of the experiment's command."""
-        if self._was_interrupted:
+        if self.received:
             return INTERRUPTED
         command = _with_this_python(entry.task.command)
         path = log_path(self.ledger.folder, entry.name)
@@ -79,7 +104,7 @@ class _Attempt:
             except OSError as error:
                 log.write(f"error: cannot start {command[0]!r}: {error.strerror or error}\n".encode())
                 return _NOT_STARTED
-        if self._was_interrupted:  # perhaps before it was there to be told
+        if self.received:  # perhaps before it was there to be told
             self._child.send_signal(signal.SIGINT)
         return self._wait(self._child, entry)
 
@@ -90,7 +115,7 @@ class _Attempt:
 
     def _is_recorded(self, entry: Entry, exit_status: int) -> bool:
         try:
-            self.ledger.finish(entry.name, entry.tries, exit_status, self._was_interrupted)
+            self.ledger.finish(entry.name, entry.tries, exit_status, bool(self.received))
         except LedgerError:
             return not self.ledger.folder.is_dir()  # if somebody has deleted it all, nobody wants to know
         return True
@@ -106,17 +131,18 @@ class _Attempt:
     def _do_as_written(self, child: subprocess.Popen[bytes], now: Entry | None, number: int) -> None:
         if now is None or now.state != "running" or now.tries != number:
             child.kill()
-        elif now.stop is not None and not self._was_interrupted:
-            self._pass_on(signal.SIGINT)
+        elif now.stop is not None and not self.received:
+            self.received.add(signal.SIGINT)
+            child.send_signal(signal.SIGINT)
 
-    def _note(self, *_: object) -> None:
-        self._was_interrupted = True
+    def _note(self, number: int, *_: object) -> None:
+        self.received.add(number)
 
     def _pass_on(self, number: int, *_: object) -> None:
-        self._was_interrupted = True
+        self.received.add(number)
         if self._child is not None:
             with contextlib.suppress(ProcessLookupError):
-                self._child.send_signal(number)
+                self._child.send_signal(signal.SIGTERM)
 
 
 def _with_this_python(command: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sample_factory.runner import attempt
+from sample_factory.runner.attempt import run_try
 from sample_factory.runner.backends.slurm_arrays import Arrays, SlurmError, call
 from sample_factory.runner.identity import this_host
 from sample_factory.runner.ledger import Entry, Ledger, Place
@@ -40,10 +40,9 @@ def _main(argv: Sequence[str]) -> int:
     if entry is None:
         print(f"{name}: there is nothing to do")
         return 0
-    warnings: list[int] = []
-    signal.signal(signal.SIGUSR1, lambda number, _: _ask_to_end(number, warnings))
-    attempt.main([str(folder), name, str(entry.tries)])
-    if warnings and _find(ledger, name).state == "pending":
+    # SIGTERM comes from Slurm, and to all processes of the job. That the job's time is nearly over it says only to one.
+    received = run_try(folder, name, entry.tries, passes_on=[signal.SIGUSR1])
+    if signal.SIGUSR1 in received and _find(ledger, name).state == "pending":
         _requeue(name, job)
     return 0
 
@@ -61,12 +60,6 @@ def _find(ledger: Ledger, name: str) -> Entry:
         if entry.name == name:
             return entry
     raise ValueError(f"{name} is not in the ledger of {ledger.folder}")
-
-
-def _ask_to_end(number: int, warnings: list[int]) -> None:
-    """The job's time is nearly over, which Slurm says only to this process; the attempt passes SIGTERM on."""
-    warnings.append(number)
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _requeue(name: str, job: str) -> None:
