@@ -26,6 +26,7 @@ EXTRA_MODULES = {
     "export": ("onnx", "onnxruntime", "safetensors"),
     "hub": ("huggingface_hub",),
     "search": ("optuna",),
+    "ray": ("ray",),
     "dev": ("pytest", "hypothesis", "mypy"),
 }
 DEBIAN_PACKAGES = {

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sample_factory.config.command_line import parse
 from sample_factory.config.runner import CancelConfig
-from sample_factory.runner.backends import processes
+from sample_factory.runner.backends import attempts
 from sample_factory.runner.ledger import Entry, Ledger
 from sample_factory.runner.mistakes import exit_status
 from sample_factory.runner.selection import select, with_flags
@@ -31,11 +31,14 @@ def _main(argv: Sequence[str]) -> int:
     for entry in chosen:
         _check(entry)
     running = ledger.cancel(entry.name for entry in chosen)
+    attempts.withdraw(ledger.folder, [entry.name for entry in chosen if entry not in running])
+    conditions = attempts.conditions(ledger.folder, running)
     for entry in running:
         # A second interrupt would keep it from saving; being asked by a runner is as good.
         if options.now or entry.stop is None:
-            processes.stop(entry, kill=options.now)
-        if entry.pid is not None and (options.now or not processes.is_alive(entry)):
+            attempts.stop(ledger.folder, entry, kill=options.now)
+        was_killed = options.now and entry.pid is not None
+        if was_killed or conditions.get(entry.name) in ("gone", "queued"):
             ledger.finish(entry.name, entry.tries, None)  # it will not do so itself
     words = "killed" if options.now else "asked to save and end"
     print(f"{len(chosen) - len(running)} cancelled, {len(running)} {words}")
@@ -44,7 +47,7 @@ def _main(argv: Sequence[str]) -> int:
 
 def _check(entry: Entry) -> None:
     """Raises ValueError if nothing that is done here ends it."""
-    if entry.state == "running" and not processes.is_here(entry):
+    if entry.state == "running" and not attempts.is_reachable(entry):
         job = f" job {entry.job}" if entry.job else ""
         raise ValueError(f"{entry.name} runs elsewhere ({entry.backend}{job} on {entry.host}): cancel it there")
 

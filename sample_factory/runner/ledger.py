@@ -204,6 +204,11 @@ class Ledger:
         with self._transaction("DEFERRED") as database:
             return _entries(database)
 
+    def entry(self, name: str) -> Entry | None:
+        """One experiment; None if there is none of that name."""
+        with self._transaction("DEFERRED") as database:
+            return _entry(database, name)
+
     def fingerprint(self) -> tuple[int, ...]:
         """Different after every change; so cheap that it may be asked all the time.
 
@@ -220,16 +225,16 @@ class Ledger:
         except OSError as error:
             raise LedgerError(f"{self._path}: {error.strerror or error}") from error
 
-    def begin(self, name: str, backend: str, host: str, place: Place) -> Entry | None:
+    def begin(self, name: str, backend: str, host: str, place: Place, job: str | None = None) -> Entry | None:
         """Pending to running, before anything is started; None if it is not pending."""
         with self._transaction() as database:
             if _state(database, name) != "pending":
                 return None
             database.execute(
                 "UPDATE experiments SET state = 'running', tries = tries + 1, stop = NULL, backend = ?, host = ?, "
-                "pid = NULL, process = NULL, job = NULL, gpu = ?, cores = ?, started = ?, ended = NULL, "
+                "pid = NULL, process = NULL, job = ?, gpu = ?, cores = ?, started = ?, ended = NULL, "
                 "exit_status = NULL WHERE name = ?",
-                (backend, host, place.gpu, json.dumps(place.cores), time.time(), name),
+                (backend, host, job, place.gpu, json.dumps(place.cores), time.time(), name),
             )
             return _entry(database, name)
 
@@ -245,8 +250,10 @@ class Ledger:
             if entry.stop is not None:
                 _end(database, name, "cancelled" if entry.stop == "cancel" else "pending", INTERRUPTED)
                 return None
+            # Not since it was begun: it may have waited in a queue.
             database.execute(
-                "UPDATE experiments SET host = ?, pid = ?, process = ? WHERE name = ?", (host, pid, process, name)
+                "UPDATE experiments SET host = ?, pid = ?, process = ?, started = ? WHERE name = ?",
+                (host, pid, process, time.time(), name),
             )
             return entry
 

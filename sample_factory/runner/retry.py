@@ -11,7 +11,8 @@ from pathlib import Path
 
 from sample_factory.config.command_line import parse
 from sample_factory.config.runner import RetryConfig
-from sample_factory.runner.backends.processes import is_alive, is_here
+from sample_factory.runner.backends import attempts
+from sample_factory.runner.backends.backend import Condition
 from sample_factory.runner.ledger import Entry, Ledger
 from sample_factory.runner.mistakes import exit_status
 from sample_factory.runner.selection import select, with_flags
@@ -27,8 +28,9 @@ def _main(argv: Sequence[str]) -> int:
     ledger = Ledger(Path(options.folder))
     chosen = select(ledger.entries(), options.names)
     if options.names:
+        conditions = attempts.conditions(ledger.folder, chosen)
         for entry in chosen:
-            _check(entry)
+            _check(entry, conditions.get(entry.name))
         names = ledger.retry([entry.name for entry in chosen], ("failed", "cancelled", "running"))
     else:
         names = ledger.retry([entry.name for entry in chosen], ("failed",))
@@ -36,9 +38,9 @@ def _main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _check(entry: Entry) -> None:
+def _check(entry: Entry, condition: Condition | None) -> None:
     """Raises ValueError if it is not for a user to say that it should be run again."""
-    if entry.state == "running" and is_here(entry) and (entry.pid is None or is_alive(entry)):
+    if entry.state == "running" and condition == "alive":
         raise ValueError(f"{entry.name} is running; cancel it first")
     if entry.state in ("done", "pending"):
         raise ValueError(f"{entry.name} is {entry.state}: there is nothing to try again")

@@ -1,4 +1,4 @@
-"""Entry point: `python -m sample_factory.runner.run --run=<module> --runner=processes|commands|ngc`, a whole study.
+"""Entry point: `python -m sample_factory.runner.run --run=<module> --runner=<where>`, a whole study.
 
 The same command goes on where it was: `ledger.sqlite` in the run's folder says what is done. Trains nothing itself.
 """
@@ -17,12 +17,11 @@ from types import ModuleType
 
 from sample_factory.config.command_line import parse
 from sample_factory.config.experiment import create
-from sample_factory.config.runner import NgcConfig, RunnerConfig
+from sample_factory.config.runner import RunnerConfig
 from sample_factory.runner import scheduler
-from sample_factory.runner.backends.backend import Backend
+from sample_factory.runner.backends.backend import Queue, Starter
+from sample_factory.runner.backends.choice import OnlyPrinted, choose
 from sample_factory.runner.backends.commands import shell_command, write_commands
-from sample_factory.runner.backends.ngc import JobTemplate, Ngc
-from sample_factory.runner.backends.processes import Processes
 from sample_factory.runner.halving import Halving, halvings
 from sample_factory.runner.ledger import Ledger, Task
 from sample_factory.runner.mistakes import exit_status
@@ -107,31 +106,24 @@ def run_tasks(config: RunnerConfig, folder: Path, tasks: Sequence[Task], experim
         )
     if config.run.dry_run:
         return _print([shell_command(task) for task in tasks], f"{len(tasks)} experiments in {folder}")
-    template = _template(config.ngc) if config.run.runner == "ngc" else None
-    if template is not None and (config.ngc.ngc_print_only or not template.is_installed()):
-        why = "as asked" if config.ngc.ngc_print_only else f"there is no program {template.program}"
-        return _print([shlex.join(template.fill_in(task)) for task in tasks], f"only printed: {why}")
+    place = None if config.run.runner == "commands" else choose(config, folder, tasks)
+    if isinstance(place, OnlyPrinted):
+        return _print(place.lines, place.why)
     create(folder)
     with FolderLock(folder):
         ledger = Ledger.create(folder)
         gone = ledger.enter(tasks)
         for root in {(folder / task.name).parent for task in tasks}:
             create(root)
-        if config.run.runner == "commands":
+        if place is None:
             return _write_commands(ledger, tasks)
-        backend: Backend = Ngc(template) if template else Processes(folder, config.processes, len(tasks))
-        return _schedule(config, ledger, backend, tasks, gone, halvings(experiments, tasks, ledger))
-
-
-def _template(options: NgcConfig) -> JobTemplate:
-    assert options.ngc_job_template is not None, "checked with the options"
-    return JobTemplate(Path(options.ngc_job_template).expanduser())
+        return _schedule(config, ledger, place, tasks, gone, halvings(experiments, tasks, ledger))
 
 
 def _schedule(
     config: RunnerConfig,
     ledger: Ledger,
-    backend: Backend,
+    backend: Starter | Queue,
     tasks: Sequence[Task],
     gone: Sequence[str],
     halvings: Sequence[Halving],

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from sample_factory.runner.backends.backend import Backend, StartError
+from sample_factory.runner.backends.backend import Queue, Starter, StartError
 from sample_factory.runner.halving import Halving
 from sample_factory.runner.identity import this_host
-from sample_factory.runner.ledger import INTERRUPTED, STATES, Entry, Ledger, LedgerError, log_path
+from sample_factory.runner.ledger import INTERRUPTED, STATES, Entry, Ledger, LedgerError, Place, log_path
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Scheduler:
     def __init__(
         self,
         ledger: Ledger,
-        backend: Backend,
+        backend: Starter | Queue,
         names: Sequence[str],
         max_retries: int,
         pause_between_sec: float,
@@ -42,6 +42,8 @@ class Scheduler:
         """`names` are the experiments to run; others in the ledger only take up room while they run."""
         self._ledger = ledger
         self._backend = backend
+        self._queue = backend if isinstance(backend, Queue) else None
+        self._starter = None if isinstance(backend, Queue) else backend
         self._names = frozenset(names)
         self._max_retries = max_retries
         self._pause_between_sec = pause_between_sec
@@ -49,6 +51,8 @@ class Scheduler:
         self._halvings = halvings
         self._next_start = clock()
         self._interruptions: Counter[str] = Counter()
+        self._submitted: dict[str, int] = {}
+        """Experiments that a queue has taken -> tries at that time."""
         self._known: dict[str, Entry] = {}
         self._fingerprint: tuple[int, ...] = ()
         self._is_stopping = False
@@ -71,6 +75,10 @@ class Scheduler:
                 where = f"{entry.backend} {entry.job or ''} on {entry.host}".replace("  ", " ")
                 log.warning("%s runs elsewhere (%s); if it does not, `retry` it by name", entry.name, where)
         self._known = {entry.name: entry for entry in self._ledger.entries()}
+        queued = self._queue.queued() if self._queue is not None else None
+        waiting = [entry for entry in self._known.values() if entry.state == "pending" and entry.name in (queued or ())]
+        if waiting:
+            log.info("%d experiments are in the queue already, and are left there", len(waiting))
 
     def tick(self) -> bool:
         """Do what there is to do now; whether something is left, running or to be started."""
@@ -88,6 +96,9 @@ class Scheduler:
     def stop(self) -> None:
         """Start nothing any more, and ask what runs here to save and end."""
         self._is_stopping = True
+        if self._queue is not None:
+            # First, because every experiment that ends makes room for one that waits.
+            self._queue.withdraw([entry.name for entry in self._known.values() if entry.state == "pending"])
         try:
             asked = self._ledger.stop(entry.name for entry in self._seen_running())
         except LedgerError as error:
@@ -125,6 +136,8 @@ class Scheduler:
         for name, exit_status in self._backend.ended(list(running.values())).items():
             self._ledger.finish(name, running[name].tries, exit_status)
         entries = self._look()
+        if self._is_stopping:
+            self._ask_late_ones(entries)
         if any(self._may_retry(entry) for entry in entries):
             self._ledger.retry_failed(self._names, self._max_retries)
             entries = self._look()
@@ -132,7 +145,7 @@ class Scheduler:
             # Before anything is started: it may be of a trial that is not worth going on.
             self._judge(entries)
             entries = self._look()
-        if not self._is_stopping and self._clock() >= self._next_start and self._start_one(entries):
+        if not self._is_stopping and self._clock() >= self._next_start and self._start(entries):
             entries = self._look()
         return any(self._is_left(entry) for entry in entries)
 
@@ -141,7 +154,16 @@ class Scheduler:
             return False
         if entry.state == "running":
             return self._backend.sees_ends
+        if entry.state == "pending" and self._queue is not None:
+            queued = self._queue.queued()
+            return self._may_start(entry) or queued is None or entry.name in queued
         return self._may_start(entry)
+
+    def _ask_late_ones(self, entries: Sequence[Entry]) -> None:
+        """What a queue has begun while we were asking the others to end."""
+        late = [entry for entry in entries if entry.state == "running" and entry.stop is None]
+        for entry in self._ledger.stop(entry.name for entry in late if self._backend.sees(entry)):
+            self._backend.stop(entry, kill=False)
 
     def _seen_running(self) -> list[Entry]:
         running = [entry for entry in self._look() if entry.state == "running"]
@@ -153,19 +175,55 @@ class Scheduler:
                 if self._backend.sees(entry):
                     self._backend.stop(entry, kill=False)
 
-    def _start_one(self, entries: Sequence[Entry]) -> bool:
-        waiting = [entry for entry in entries if self._may_start(entry)]
-        place = self._backend.place([entry for entry in entries if entry.state == "running"]) if waiting else None
+    def _start(self, entries: Sequence[Entry]) -> bool:
+        """Whether something has changed."""
+        # What has failed comes after what has not been tried.
+        waiting = sorted((entry for entry in entries if self._may_start(entry)), key=lambda entry: entry.failures)
+        if not waiting:
+            return False
+        if self._queue is not None:
+            return self._submit(self._queue)
+        return self._starter is not None and self._start_one(self._starter, entries, waiting[0])
+
+    def _submit(self, queue: Queue) -> bool:
+        queued = queue.queued()
+        if queued is None:
+            return False
+        # Only now: what had begun and ended before the queue was looked at must not be taken for what never began.
+        waiting = [entry for entry in self._look() if self._may_start(entry) and entry.name not in queued]
+        lost = [entry for entry in waiting if self._submitted.pop(entry.name, None) == entry.tries]
+        for entry in lost:
+            self._refuse(entry, f"its job has ended and never began it; see {queue.trace(entry.name)}")
+        waiting = sorted((entry for entry in waiting if entry not in lost), key=lambda entry: entry.failures)
+        if not waiting:
+            return bool(lost)
+        self._next_start = self._clock() + self._pause_between_sec
+        try:
+            taken = queue.submit(waiting)
+        except StartError as error:
+            for entry in waiting:
+                self._refuse(entry, str(error))
+            return True
+        self._submitted |= {entry.name: entry.tries for entry in waiting if entry.name in taken}
+        return bool(lost or taken)
+
+    def _refuse(self, waiting: Entry, why: str) -> None:
+        """A try that came to nothing before it began: a failure as any other, so that it is not tried for ever."""
+        entry = self._ledger.begin(waiting.name, self._backend.name, this_host(), Place())
+        if entry is not None:
+            log.error("%s: %s", entry.name, why)
+            self._ledger.finish(entry.name, entry.tries, _NOT_STARTED)
+
+    def _start_one(self, starter: Starter, entries: Sequence[Entry], chosen: Entry) -> bool:
+        place = starter.place([entry for entry in entries if entry.state == "running"])
         if place is None:
             return False
-        # What has failed comes after what has not been tried.
-        chosen = min(waiting, key=lambda entry: entry.failures)
-        entry = self._ledger.begin(chosen.name, self._backend.name, this_host(), place)
+        entry = self._ledger.begin(chosen.name, starter.name, this_host(), place)
         if entry is None:
             return False
         self._next_start = self._clock() + self._pause_between_sec
         try:
-            job = self._backend.start(entry)
+            job = starter.start(entry)
         except StartError as error:
             log.error("%s: %s", entry.name, error)
             self._ledger.finish(entry.name, entry.tries, _NOT_STARTED)

@@ -20,7 +20,9 @@ from rich.text import Text
 
 from sample_factory.config.command_line import parse
 from sample_factory.config.runner import StatusConfig
-from sample_factory.runner.backends.processes import is_alive, is_here
+from sample_factory.runner.backends import attempts
+from sample_factory.runner.backends.backend import Condition
+from sample_factory.runner.identity import this_host
 from sample_factory.runner.ledger import STATES, Entry, Ledger, log_path, pruned
 from sample_factory.runner.mistakes import exit_status
 from sample_factory.runner.progress import last_line, progress
@@ -48,18 +50,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 def render(ledger: Ledger, now: float) -> RenderableType:
     """Totals, the table as of `now` (seconds since the epoch), and what the failed ones said last."""
     entries = ledger.entries()
+    conditions = attempts.conditions(ledger.folder, entries)
     not_worth_it = pruned(entries, ledger.judgements())
-    states = {entry.name: _state(entry, entry.name in not_worth_it) for entry in entries}
+    states = [_state(entry, conditions.get(entry.name), entry.name in not_worth_it) for entry in entries]
     table = Table(box=None, pad_edge=False)
     table.add_column("experiment", overflow="fold")
     table.add_column("state")
     for name in ("tries", "frames", "reward", "time"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("where", no_wrap=True)
-    for entry in entries:
-        table.add_row(*_row(ledger, entry, states[entry.name], now))
-    counts = Counter(states.values())
-    totals = ", ".join(f"{counts[state]} {state}" for state in (*STATES, "pruned", "gone") if counts[state])
+    for entry, state in zip(entries, states, strict=True):
+        table.add_row(*_row(ledger, entry, state, now))
+    counts = Counter(states)
+    totals = ", ".join(f"{counts[state]} {state}" for state in ("queued", *STATES, "pruned", "gone") if counts[state])
     # First: a table that is longer than the terminal is cut off while it is watched.
     about = f"{len(entries)} experiments in {ledger.folder}: {totals}; what each prints: logs/<experiment>.log"
     parts: list[RenderableType] = [Text(about), table]
@@ -98,12 +101,11 @@ def _row(ledger: Ledger, entry: Entry, state: str, now: float) -> list[Renderabl
     ]
 
 
-def _state(entry: Entry, is_pruned: bool) -> str:
-    """The ledger's word, but for what was cancelled in a search, or has ended while no runner was there to see it."""
+def _state(entry: Entry, condition: Condition | None, is_pruned: bool) -> str:
+    """The ledger's word, but for what was cancelled in a search, waits in a queue, or ended while nobody saw it."""
     if entry.state == "cancelled" and is_pruned:
         return "pruned"
-    is_gone = entry.state == "running" and is_here(entry) and entry.pid is not None and not is_alive(entry)
-    return "gone" if is_gone else entry.state
+    return condition if condition in ("queued", "gone") else entry.state
 
 
 def _time(entry: Entry, now: float) -> str:
@@ -114,7 +116,7 @@ def _time(entry: Entry, now: float) -> str:
 
 def _where(entry: Entry) -> str:
     parts = [f"{entry.backend} {entry.job}" if entry.job else f"pid {entry.pid}"]
-    if entry.host is not None and not is_here(entry):
+    if entry.host not in (None, this_host()):
         parts.append(entry.host)
     if entry.place.gpu is not None:
         parts.append(f"GPU {entry.place.gpu}")

@@ -14,6 +14,8 @@ from sample_factory.runner.backends.backend import StartError
 from sample_factory.runner.backends.commands import shell_command
 from sample_factory.runner.ledger import Entry, Place, Task
 
+NAME = "ngc"
+
 _NAME = re.compile(r"\{\{\s*name\s*\}\}")
 _COMMAND = re.compile(r"\{\{\s*experiment_cmd\s*\}\}")
 _JOB_ID = re.compile(r'"?\bid"?\s*:\s*"?(\d+)', re.IGNORECASE)
@@ -60,7 +62,7 @@ class JobTemplate:
 class Ngc:
     """Submits; whoever wants to know more asks the client with the job's number, which the ledger has."""
 
-    name = "ngc"
+    name = NAME
     poll_sec = 1.0
     sees_ends = False
 

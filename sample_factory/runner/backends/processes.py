@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sample_factory.config.runner import ProcessesConfig
-from sample_factory.runner.backends.backend import StartError
+from sample_factory.runner.backends.backend import Condition, StartError
 from sample_factory.runner.identity import process_identity, this_host
 from sample_factory.runner.ledger import Entry, Place, log_path
 from sample_factory.runner.resources import choose_place, core_shares, visible_gpus
@@ -86,7 +86,7 @@ class Processes:
         child = self._children.get((entry.name, entry.tries))
         if entry.pid is None and child is not None and kill:
             child.kill()  # it has not got as far as running anything
-        stop(entry, kill)
+        stop(self._folder, entry, kill)
 
     def _lives(self, entry: Entry) -> bool:
         # One that has not claimed its experiment yet is known only to the runner that has started it.
@@ -108,8 +108,20 @@ def is_alive(entry: Entry) -> bool:
     return entry.pid is not None and process_identity(entry.pid) == entry.process
 
 
-def stop(entry: Entry, kill: bool) -> None:
-    """Ask an attempt that was started here to save and end, or kill it."""
+# What attempts.py asks, of whoever runs.
+
+is_reachable = is_here
+
+
+def conditions(folder: Path, entries: Sequence[Entry]) -> dict[str, Condition]:
+    """Of the running ones that were started here; nothing is queued."""
+    running = [entry for entry in entries if entry.state == "running" and is_here(entry)]
+    # One that has not claimed its experiment yet is known only to the runner that has started it.
+    return {entry.name: "alive" if entry.pid is None or is_alive(entry) else "gone" for entry in running}
+
+
+def stop(folder: Path, entry: Entry, kill: bool) -> None:
+    """Signal all processes of an attempt that was started here, as a terminal does."""
     if entry.pid is not None and is_alive(entry):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(entry.pid, signal.SIGKILL if kill else signal.SIGINT)

@@ -31,6 +31,7 @@ def main() -> int:
     if options.do == "wait":
         # As a training does: it saves, and says that it was interrupted.
         signal.signal(signal.SIGINT, lambda *_: sys.exit(2))
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))
     about = {
         "gpu": os.environ.get("CUDA_VISIBLE_DEVICES"),
         "mine": os.environ.get("MINE"),

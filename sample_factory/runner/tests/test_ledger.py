@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,17 @@ def test_only_one_attempt_may_run(ledger: Ledger) -> None:
     assert ledger.claim(entry.name, 1, HERE, 7, "a") is not None
     assert ledger.claim(entry.name, 1, HERE, 8, "b") is None
     assert ledger.entries()[0].pid == 7
+
+
+def test_time_in_a_queue_is_no_time_of_the_experiment(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([1000.0, 5000.0, 5001.0])
+    monkeypatch.setattr(time, "time", lambda: next(now))
+    entry = _begin(ledger)
+    assert entry.started == 1000.0
+    ledger.claim(entry.name, 1, HERE, 7, "a")
+    ledger.finish(entry.name, 1, 0)
+    [done] = ledger.entries()
+    assert (done.started, done.ended) == (5000.0, 5001.0)
 
 
 def test_an_attempt_whose_try_was_taken_back_does_not_run(ledger: Ledger) -> None:

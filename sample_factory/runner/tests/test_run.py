@@ -9,12 +9,14 @@ import stat
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from sample_factory.config.runner import CancelConfig, RunnerConfig, StatusConfig
 from sample_factory.config.values import options
 from sample_factory.runner import cancel, retry, run, status
+from sample_factory.runner.backends import choice
 from sample_factory.runner.ledger import Ledger, Place
 from sample_factory.runner.tests.study import ROOT, SCRIPT
 
@@ -100,7 +102,19 @@ def test_the_documented_run_script_is_the_study_that_its_text_says(scripts: Path
     if optuna is not None:
         assert len(run.plan(run.load_run("my_scripts.rates"), "/t")) == 64
     config = options(RunnerConfig, None) | options(StatusConfig, None) | options(CancelConfig, None)
-    assert set(re.findall(r"`?--([a-z_]+)", text)) - set(config) <= {"algo", "env", "device", "train_for_env_steps"}
+    of_others = {
+        "algo",
+        "env",
+        "device",
+        "train_for_env_steps",
+        "mem",
+        "cores",
+        "head",
+        "port",
+        "address",
+        "num_workers",
+    }
+    assert set(re.findall(r"`?--([a-z_]+)", text)) - set(config) <= of_others
 
 
 def test_the_suffix_makes_other_folders_in_the_same_run(scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,6 +163,11 @@ def test_mistakes_on_the_command_line_are_one_line(
     assert run.main(flags) == 1
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+
+
+def test_every_runner_that_may_be_named_is_a_place_or_writes_commands() -> None:
+    named = get_args(options(RunnerConfig, None)["runner"].hint)
+    assert {*choice.PLACES, "commands"} == set(named)
 
 
 def test_commands_are_written_for_others_to_run_one_a_line(scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
