@@ -86,7 +86,12 @@ def test_a_script_of_version_1_is_understood_as_it_is(scripts: Path, capsys: pyt
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("doom_basic_envs", 60), ("small_games", 9), pytest.param("small_search", 32, marks=NEEDS_OPTUNA)],
+    [
+        ("doom_basic_envs", 60),
+        ("small_games", 9),
+        ("tmaze_rates", 10),
+        pytest.param("small_search", 32, marks=NEEDS_OPTUNA),
+    ],
 )
 def test_studies_of_the_package_are_found_by_their_short_names(name: str, count: int) -> None:
     assert len(run.plan(run.load_run(name), "/t")) == count
