@@ -36,6 +36,9 @@ class Cache(Protocol):
 
     level: str
     seed: int
+    hits: int
+    misses: int
+    compile_seconds: float
 
     def finished(self) -> None:
         """A reset or step is over, whatever came of it."""
@@ -98,6 +101,7 @@ class DmlabEnv(gym.Env[Any, Any]):
         self.observation_space = gym.spaces.Dict(spaces)
         self.action_space = gym.spaces.Discrete(len(play.actions))
         self._score, self._num_frames = 0.0, 0
+        self._counted = (0, 0, 0.0)
         self._image: np.ndarray = np.zeros(image, np.uint8)
         self._instruction = ""
         names = [IMAGE] if play.encode is None else [IMAGE, INSTRUCTION]
@@ -197,8 +201,19 @@ class DmlabEnv(gym.Env[Any, Any]):
 
     def _final_info(self) -> dict[str, Any]:
         score, length = statistics_names(self._play.task, self._play.name)
-        statistics = {score: self._score, length: self._num_frames}
+        statistics = {score: self._score, length: self._num_frames, **self._cache_statistics()}
         return {"true_objective": self._score, "episode_extra_stats": statistics}
+
+    def _cache_statistics(self) -> dict[str, float]:
+        """Of the compiled levels that were needed since the episode before ended; nothing if there were none."""
+        if self._cache is None:
+            return {}
+        counts = (self._cache.hits, self._cache.misses, self._cache.compile_seconds)
+        hits, misses, seconds = (now - before for now, before in zip(counts, self._counted, strict=True))
+        self._counted = counts
+        if not hits + misses:
+            return {}
+        return {"dmlab_levels_from_cache": hits / (hits + misses), "dmlab_compile_seconds": seconds}
 
     def _new_rows(self) -> dict[str, np.ndarray]:
         rows = {"obs": np.empty((self._play.height, self._play.width, 3), np.uint8)}

@@ -145,6 +145,27 @@ def test_levels_that_were_compiled_once_are_played_by_the_next_experiment(deepmi
     assert seeds[0] == seeds[1] and caches == [(0, 2), (2, 0)]
 
 
+def test_episodes_say_whether_their_levels_came_from_the_cache(deepmind_lab, short_episodes, tmp_path):
+    told = []
+    for experiment in ("a", "b"):
+        (tmp_path / experiment).mkdir()
+        env = create_env("dmlab_explore_goal_locations_small", options(tmp_path, experiment=experiment), place())
+        for seed in (0, None):
+            _, info = play(env, seed)
+            told.append([info["episode_extra_stats"][f"dmlab_{of}"] for of in ("levels_from_cache", "compile_seconds")])
+        env.close()
+    assert [share for share, _ in told] == [0, 0, 1, 1]
+    assert all((seconds > 0) == (share == 0) for share, seconds in told)
+
+
+def test_levels_that_need_no_compiler_say_nothing_of_the_cache(deepmind_lab, short_episodes, tmp_path):
+    env = create_env("dmlab_collect_good_objects", options(tmp_path), place())
+    play(env)
+    _, info = play(env)
+    assert not [name for name in info["episode_extra_stats"] if "cache" in name or "compile" in name]
+    env.close()
+
+
 def test_evaluation_draws_its_levels_from_its_seed_and_records_nothing(deepmind_lab, tmp_path):
     (tmp_path / "x").mkdir()
     env = create_env(LANGUAGE, options(tmp_path), place(is_training=False))
