@@ -11,7 +11,8 @@ RUN_DESCRIPTION = RunDescription(
         Experiment(
             "tmaze",
             "python -m sample_factory.algorithms.appo.train_appo --algo=APPO --env=tmaze_10 --device=cpu "
-            "--use_rnn=True --hidden_size=64 --num_workers=1 --num_envs_per_worker=32 --train_for_env_steps=500000",
+            "--use_rnn=True --hidden_size=64 --num_workers=1 --num_envs_per_worker=32 --train_for_env_steps=500000 "
+            "--experiment_summaries_interval=1",
             _params.generate_params(randomize=False),
         ),
     ],
