@@ -11,7 +11,8 @@ RUN_DESCRIPTION = RunDescription(
         Experiment(
             "small",
             "python -m sample_factory.algorithms.appo.train_appo --algo=APPO --device=cpu --hidden_size=64 "
-            "--learning_rate=0.001 --num_envs_per_worker=32 --train_for_env_steps=500000",
+            "--learning_rate=0.001 --num_envs_per_worker=32 --train_for_env_steps=500000 "
+            "--experiment_summaries_interval=2",
             _params.generate_params(randomize=False),
         ),
     ],
