@@ -80,6 +80,11 @@ class Telemetry:
         """The learner reports; names without a section become `train/<name>`, written every `train_summary_sec`."""
         self._policies[policy].train(train_step, env_steps, stats)
 
+    def progressed(self, env_steps: Sequence[int]) -> None:
+        """Frames that each policy has been trained on by now, where its summaries are drawn."""
+        for policy, frames in zip(self._policies, env_steps, strict=True):
+            policy.env_steps = frames
+
     def sampled(self, total_frames: int, samples_per_policy: Sequence[int], now: float) -> None:
         """Counters since the beginning of the experiment."""
         if self._started is None:

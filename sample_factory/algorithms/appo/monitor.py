@@ -82,6 +82,8 @@ class Monitor:
         if self._board[self._slots[LEARNER], Field.READY].all():  # before that, resumed frames would look sampled
             by_policy = self._policy_samples.sum(axis=0)[: len(self._progress)]  # past versions behind them
             self._telemetry.sampled(self.frames, by_policy.tolist(), now)
+            # Learners report now and then only: by then the rewards are those of much later frames.
+            self._telemetry.progressed(self._progress[:, ENV_STEPS].tolist())
         for policy in range(len(self._objective)):
             value = self._telemetry.average(policy, self._metric)
             self._objective[policy] = np.nan if value is None else value

@@ -196,6 +196,19 @@ def test_policies_have_their_own_folders_windows_and_throughput(tmp_path, consol
     assert telemetry.average(1, "kills") is None
 
 
+def test_summaries_are_drawn_where_policies_are_and_not_where_learners_last_reported(tmp_path, console):
+    telemetry = make(tmp_path, console, num_policies=2)
+    for policy in (0, 1):
+        telemetry.train(policy, 3, 700, {"loss": 1.0})
+        telemetry.episode(policy, 2.0, 6, None, {})
+    for second in range(21):
+        telemetry.sampled(second * 400, [second * 50, second * 50], float(second))
+        telemetry.progressed([second * 100, second * 300])
+        telemetry.tick(float(second))
+    assert read(tmp_path / ".summary" / "0")["0_aux/avg_reward"] == [(2000, 2.0)]
+    assert read(tmp_path / ".summary" / "1")["0_aux/avg_reward"] == [(6000, 2.0)]
+
+
 def test_console_is_shown_the_state_of_the_run(tmp_path, console):
     telemetry = make(tmp_path, console)
     telemetry.train(0, 10, 8000, {"loss": 0.5, "version_diff_min": 1, "version_diff_avg": 2.5, "version_diff_max": 7})
