@@ -19,6 +19,7 @@ from typing import Any
 from benchmarks.cases import ROOT, Case, Setting, System, all_cases
 from benchmarks.limit import Limit, LimitError, describe, measure_limit, shown
 from benchmarks.measure import RunError, Timing, measure
+from benchmarks.process_tree import end_when_terminated
 from benchmarks.report import Run, commit, machine, ratio, table, versions
 
 _TUNING_PAIR = -1
@@ -185,4 +186,5 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    end_when_terminated()
     sys.exit(main())

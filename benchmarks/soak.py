@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from benchmarks.process_tree import end_when_terminated
 from sample_factory.algorithms.appo.tests.training_run import (
     TrainingRun,
     name_of,
@@ -190,7 +191,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="of the choice of victims")
     parser.add_argument("--verbose", action="store_true", help="show the output of the run")
     arguments, options = parser.parse_known_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the run below must not outlive this process
+    end_when_terminated()
     objects_before = unused_shared_memory()
     with (
         tempfile.TemporaryDirectory(prefix="sample_factory_soak_") as folder,

@@ -25,7 +25,7 @@ from pathlib import Path
 from benchmarks.cases.case import PEERS, ROOT, VENVS, Setting, System
 from benchmarks.frame_counter import parse_frames
 from benchmarks.learning import CASES as LEARNING_CASES
-from benchmarks.process_tree import ProcessTree
+from benchmarks.process_tree import ProcessTree, end_when_terminated
 from benchmarks.report import commit, machine, versions
 
 _REWARD = re.compile(r"Avg episode reward: \[\(0, '(-?[\d.]+)'\)\]")
@@ -182,4 +182,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_when_terminated()
     main()

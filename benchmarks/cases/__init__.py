@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 
+from benchmarks.cases.automatic import automatic
 from benchmarks.cases.breakout import breakout
 from benchmarks.cases.cartpole import cartpole
 from benchmarks.cases.cartpole_small import cartpole_small
@@ -35,4 +36,5 @@ def all_cases(python: str = sys.executable, device: str = "cpu") -> dict[str, Ca
         policies_cartpole,
     )
     cases = [make(python, device) for make in training] + [sampler_doom(python), sampler_breakout(python)]
+    cases += [automatic(make(python, device)) for make in (doom, cartpole, cartpole_small, breakout)]
     return {case.name: case for case in cases}

@@ -26,7 +26,8 @@ class SamplingConfig:
     rollout: int = 32
     """Steps in one trajectory."""
     num_workers: int | Literal["auto"] = field(default_factory=available_cores)
-    """Rollout worker processes; by default one for each available core. auto: more if environments mostly wait."""
+    """Rollout worker processes; by default one for each available core. auto: more if environments mostly wait, one
+    less where the learner of a small network can use a core of its own."""
     num_envs_per_worker: int | Literal["auto"] = 2
     """Environments stepped by each rollout worker. auto: the environment and inference are measured with several
     numbers (a few seconds), and the smallest number counts with which a step costs hardly more than the least."""

@@ -48,6 +48,9 @@ class EnvFamily:
     derived_statistics: Callable[[str], DerivedStatistics | None] | None = None
     """`(full_env_name)`: what is made of the statistics of all episodes of one policy; called for each policy, in the
     main process, so it must not load the simulator."""
+    many_tasks: bool = False
+    """Whether environments of one name may be different tasks, by their place in the run (`EnvConfig`). Where several
+    policies are trained, each of them then plays all tasks at any time, which takes smaller batches than otherwise."""
     frame_by_frame: bool = False
     """Whether holding an action for n steps with `--env_frameskip=1` is the same game, and gives the same observation
     at the end, as one step with `--env_frameskip=n`: then evaluation shows every frame."""
@@ -106,7 +109,11 @@ _BUILT_IN = {
 
 
 def register_env(
-    name: str, make_env_func: MakeEnv, options: type | None = None, defaults: Mapping[str, Any] | None = None
+    name: str,
+    make_env_func: MakeEnv,
+    options: type | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    many_tasks: bool = False,
 ) -> None:
     """Make `--env=<name>...` known: an exact name or a prefix; the longest one that matches wins.
 
@@ -117,8 +124,9 @@ def register_env(
         make_env_func: `(full_env_name, cfg, env_config)`, see `EnvFamily.make`.
         options: dataclass of the options that the environment adds to the command line.
         defaults: option values that suit it better than the general defaults.
+        many_tasks: what it is depends on its place in the run, see `EnvFamily.many_tasks`.
     """
-    register_family(EnvFamily(name, make_env_func, options, dict(defaults or {})))
+    register_family(EnvFamily(name, make_env_func, options, dict(defaults or {}), many_tasks=many_tasks))
 
 
 def register_family(family: EnvFamily) -> None:

@@ -20,6 +20,9 @@ def flatten_into(module: nn.Module, out: Tensor) -> None:
     """Write the weights into `out` [flat_size], converting to its dtype."""
     tensors = _tensors(module)
     assert out.shape == (sum(tensor.numel() for tensor in tensors),), "the vector does not fit this model"
+    if tensors and tensors[0].device != out.device:  # one transfer instead of one for each
+        out.copy_(torch.cat([tensor.flatten() for tensor in tensors]))
+        return
     for tensor, chunk in zip(tensors, torch.split(out, [tensor.numel() for tensor in tensors]), strict=True):
         chunk.view(tensor.shape).copy_(tensor)
 
@@ -29,6 +32,8 @@ def load_flat(module: nn.Module, flat: Tensor) -> None:
     """Overwrite the weights in place from `flat` [flat_size], converting to the dtype of each."""
     tensors = _tensors(module)
     assert flat.shape == (sum(tensor.numel() for tensor in tensors),), "the vector does not fit this model"
+    if tensors:
+        flat = flat.to(tensors[0].device)
     for tensor, chunk in zip(tensors, torch.split(flat, [tensor.numel() for tensor in tensors]), strict=True):
         tensor.copy_(chunk.view(tensor.shape))
 

@@ -1,16 +1,20 @@
 """Who plays which row of a group, in runs with several players. Knows no policy and no environment.
 
-Policies are drawn uniformly, again for every tenth episode of an environment (with short episodes, changing more often
-would leave little of each rollout to each learner), and take over a row where an episode of that row begins. In a
-share of all matches one agent's policy meets past versions only, drawn as its row of the table of matches says.
+Policies take turns, and take over a row where an episode of that row begins. In a turn one policy plays a whole group:
+one pass acts for all rows, and whole blocks go to one learner. Groups begin at different places of the same order, so
+that every policy plays somewhere. Where environments are different tasks, a policy is drawn for each one instead, and
+where its agents have different policies, for each agent: so every policy plays everything at any time. In a share of
+all matches one agent's policy meets past versions only, drawn as its row of the table of matches says.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-EPISODES = 10
-"""That an environment plays with the same players."""
+TURN = 30
+"""Rollouts. Longer than most episodes: until all of these have ended, several policies play."""
+DRAWN_TURN = 4
+"""The same where policies are drawn. A row that changes hands leaves half a rollout to each of two learners."""
 
 
 class Assignment:
@@ -22,8 +26,10 @@ class Assignment:
         matchmaking: np.ndarray,
         agents_per_env: int,
         are_mixed: bool,
+        are_tasks: bool,
         past_share: float,
         seed: int,
+        group: int,
     ) -> None:
         """
         Args:
@@ -31,46 +37,55 @@ class Assignment:
             matchmaking: float64 [policies, players], how likely each policy meets each past version (in parts of the
                 sum); zero for those that are not there.
             are_mixed: agents of one environment may have different policies.
+            are_tasks: environments of the run may be different tasks.
             past_share: of matches against past versions.
+            seed: the same for all groups of a run.
         """
         self.players = players
         """Player of each row [rows]."""
         self._matchmaking = matchmaking
-        self._agents_per_env, self._are_mixed, self._past_share = agents_per_env, are_mixed, past_share
-        self._rng = np.random.default_rng(seed)
+        self._past_share = past_share
+        self._drawn = agents_per_env if are_mixed else 1  # for each environment
+        self._is_whole = self._drawn == 1 and not are_tasks
+        self._seed, self._group = seed, group
+        self._rng = np.random.default_rng((seed, group))
         self._wanted = players.reshape(-1, agents_per_env).copy()
         self.next_players = self._wanted.reshape(-1)
-        """Who plays the next episode of each row [rows]; a view that changes."""
-        self._episodes = np.zeros(len(self._wanted), np.int64)
-        self._draw(np.arange(len(self._wanted)))
+        """Who plays the next episode of each row [rows]; a view that changes, but not while an environment steps."""
+        self._turn = TURN if self._is_whole else DRAWN_TURN
+        self._rollouts = 0
+        self._draw()
         players[:] = self.next_players
         self.parts: list[tuple[int, np.ndarray | None]]
         """Players in the group, each with its rows; None for all."""
         self._divide()
 
+    def begin_rollout(self) -> None:
+        """A rollout of the group begins, and perhaps a turn."""
+        if self._rollouts and self._rollouts % self._turn == 0 and self._matchmaking.size > 1:
+            self._draw()
+        self._rollouts += 1
+
     # hot path
     def change(self, resets: np.ndarray) -> np.ndarray:
         """Episodes begin in the rows `resets`, bool [rows]; returns the rows that have another player now."""
-        if self._matchmaking.size == 1:
-            return np.empty(0, np.int64)
         changed = np.flatnonzero(resets & (self.next_players != self.players))
         if len(changed):
             self.players[changed] = self.next_players[changed]
             self._divide()
-        # One episode ahead, because an environment may have to know who will play before it resets.
-        by_env = resets.reshape(-1, self._agents_per_env)
-        self._episodes += by_env.any(axis=1)
-        due = np.flatnonzero(self._episodes >= EPISODES - 1)
-        if len(due):
-            self._episodes[due] = -1
-            self._draw(due)
         return changed
 
-    def _draw(self, envs: np.ndarray) -> None:
-        agents = self._agents_per_env if self._are_mixed else 1
-        self._wanted[envs] = self._rng.integers(len(self._matchmaking), size=(len(envs), agents))
-        if self._past_share and self._agents_per_env > 1:
-            for env in envs[self._rng.random(len(envs)) < self._past_share].tolist():
+    def _draw(self) -> None:
+        num_policies = len(self._matchmaking)
+        if not self._is_whole:
+            self._wanted[:] = self._rng.integers(num_policies, size=(len(self._wanted), self._drawn))
+        else:
+            # A new order for every cycle: episodes that last as long as one would always begin in the same turn.
+            cycle, turn = divmod(self._rollouts // self._turn, num_policies)
+            order = np.random.default_rng((self._seed, cycle)).permutation(num_policies)
+            self._wanted[:] = order[(turn + self._group) % num_policies]
+        if self._past_share and self._wanted.shape[1] > 1:
+            for env in np.flatnonzero(self._rng.random(len(self._wanted)) < self._past_share).tolist():
                 self._draw_past_versions(self._wanted[env])
 
     def _draw_past_versions(self, agents: np.ndarray) -> None:

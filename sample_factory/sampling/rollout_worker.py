@@ -54,6 +54,8 @@ class RolloutSetup:
     agents_per_env: int = 1
     mixes_policies: bool = True
     """Agents of one environment may be played by different policies."""
+    are_tasks: bool = False
+    """Environments may be different tasks, by their place in the run."""
     past_share: float = 0.0
     """Of matches against past versions."""
     episodes_kept: int = 100
@@ -141,8 +143,10 @@ class RolloutWorker:
             setup.arena["matchmaking"],
             setup.agents_per_env,
             setup.mixes_policies,
+            setup.are_tasks,
             setup.past_share,
-            _seed(setup.seed, 4, group_index),
+            _seed(setup.seed, 4),
+            group_index,
         )
         use_players = getattr(env, "use_players", None)
         if use_players is not None:
@@ -184,6 +188,7 @@ class RolloutWorker:
         if block is None or not self._requests.is_answered(group.index):
             return False
         self._ledger.take(block.index)
+        group.assignment.begin_rollout()
         if self._shaping is not None:
             self._shape_rewards(group, self._shaping, np.arange(self._schema.rows))
         if group.previous is None:

@@ -54,6 +54,11 @@ class Arena:
     def __contains__(self, name: str) -> bool:
         return name in self._arrays
 
+    @property
+    def address(self) -> int:
+        """Where the region begins in this process."""
+        return int(np.frombuffer(self._map, np.uint8).ctypes.data)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Only meaningful while a child process is being started, like every multiprocessing handle.
         return _reopen, (reduction.DupFd(self._fd), self._specs)

@@ -76,9 +76,9 @@ class Telemetry:
             values[TRUE_OBJECTIVE] = true_objective
         self._policies[policy].episode(values)
 
-    def train(self, policy: int, train_step: int, env_steps: int, stats: Mapping[str, float]) -> None:
+    def train(self, policy: int, train_step: int, stats: Mapping[str, float]) -> None:
         """The learner reports; names without a section become `train/<name>`, written every `train_summary_sec`."""
-        self._policies[policy].train(train_step, env_steps, stats)
+        self._policies[policy].train(train_step, stats)
 
     def progressed(self, env_steps: Sequence[int]) -> None:
         """Frames that each policy has been trained on by now, where its summaries are drawn."""
@@ -219,8 +219,8 @@ class _PolicyTelemetry:
         spread = self.episodes.spread(name)
         return None if spread is None else spread.mean
 
-    def train(self, train_step: int, env_steps: int, stats: Mapping[str, float]) -> None:
-        self.train_step, self.env_steps = train_step, env_steps
+    def train(self, train_step: int, stats: Mapping[str, float]) -> None:
+        self.train_step = train_step
         self._unwritten |= {name if "/" in name else f"train/{name}": value for name, value in stats.items()}
         # Some statistics come only with some reports (the last minibatch of an iteration): the display keeps them.
         self._latest |= self._unwritten

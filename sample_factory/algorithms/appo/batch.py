@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sample_factory.algorithms.appo.uploads import Uploads
 from sample_factory.sampling.blocks import Block, BlockSchema
 from sample_factory.sampling.ledger import Ledger
 
@@ -69,10 +70,12 @@ class Batcher:
         self._first_version = 0  # nothing older is trained on
         self._release_early, self._on_release = release_early, on_release
         self._allocate: Callable[[], Batch] = lambda: _allocate(schema, self._num_rows, device)
+        self._uploads = Uploads(device)
         self._batch = self._allocate()
         self._spare = self._allocate() if double else None
         self._filled = 0
         self._current: tuple[int, np.ndarray] | None = None  # block being copied and its rows still to copy
+        self._loaded: dict[str, Tensor] = {}  # that block on the device, whole: pieces would be as many transfers
         self._copied: list[int] = []  # blocks of the batch that is being collected
         self._used: list[int] = []  # blocks of earlier batches
         self.frames = 0
@@ -153,6 +156,7 @@ class Batcher:
         self.frames += int(block.frames[own].sum())
         self.samples += int(own.sum())
         useful = np.flatnonzero((own & block.valid).any(axis=0))
+        self._loaded = {}
         self._current = index, self._young(block, useful, version)
         return True
 
@@ -182,15 +186,16 @@ class Batcher:
     def _copy_rows(self, block: Block, rows: np.ndarray) -> None:
         batch = self._batch
         target = slice(self._filled, self._filled + len(rows))
-        contiguous = rows[-1] - rows[0] + 1 == len(rows)
-        source = slice(int(rows[0]), int(rows[-1]) + 1) if contiguous else rows
-        for name, tensor in batch.obs.items():
-            tensor[:, target].copy_(torch.from_numpy(block.obs[name][:, source]))
-        for name in _PLAIN:
-            getattr(batch, name)[:, target].copy_(torch.from_numpy(getattr(block, name)[:, source]))
-        for name in _RECORDED:
-            getattr(batch, name)[:, target].copy_(torch.from_numpy(block.recorded[name][:, source]))
-        batch.own[:, target].copy_(torch.from_numpy(block.policy_ids[:, source] == self._policy))
+        is_contiguous = rows[-1] - rows[0] + 1 == len(rows)
+        with self._uploads.begin() as load:
+            if not self._loaded:
+                self._loaded = {name: load(array) for name, array in _arrays(block).items()}
+            loaded, source = self._loaded, slice(int(rows[0]), int(rows[-1]) + 1) if is_contiguous else load(rows)
+            for name, tensor in batch.obs.items():
+                tensor[:, target].copy_(loaded[f"obs/{name}"][:, source])
+            for name in (*_PLAIN, *_RECORDED):
+                getattr(batch, name)[:, target].copy_(loaded[name][:, source])
+            batch.own[:, target].copy_(loaded["policy_ids"][:, source] == self._policy)
         self._filled += len(rows)
 
     def _give_back(self, blocks: list[int]) -> None:
@@ -198,6 +203,13 @@ class Batcher:
             self._ledger.release(block, self._policy)
             self._on_release(block)
         blocks.clear()
+
+
+def _arrays(block: Block) -> dict[str, np.ndarray]:
+    """What a batch is made of, named as in the arena."""
+    arrays = {f"obs/{name}": array for name, array in block.obs.items()}
+    arrays |= {name: getattr(block, name) for name in (*_PLAIN, "policy_ids")}
+    return arrays | {name: block.recorded[name] for name in _RECORDED}
 
 
 def _allocate(schema: BlockSchema, rows: int, device: torch.device) -> Batch:

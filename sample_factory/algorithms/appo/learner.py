@@ -13,6 +13,7 @@ from torch import Tensor
 from sample_factory.algorithms.appo.auxiliary import AuxiliaryLoss, fit_optimizer_state
 from sample_factory.algorithms.appo.batch import Batch, clear_ignored
 from sample_factory.algorithms.appo.loss import LossTerms, Minibatch, appo_loss, loss_statistics
+from sample_factory.algorithms.appo.plan import useful_slices
 from sample_factory.algorithms.appo.segments import Segments, in_chunks, select_columns, split_columns
 from sample_factory.config.learning import LearningConfig
 from sample_factory.models.actor_critic import ActorCritic
@@ -31,8 +32,6 @@ from sample_factory.rl.spaces import MASK_KEY
 from sample_factory.system.liveness import still_alive
 
 _SAME_LOSS = 1e-6
-_WORK_PER_SLICE = 2**25
-"""Steps times weights, a millisecond or two. With less, threads wait for each other's Python more than they save."""
 
 
 class Learner:
@@ -226,7 +225,7 @@ class Learner:
                 return self.model.evaluate(piece.obs, piece.state, piece.resets)
 
         steps = part.actions.shape[0] * part.actions.shape[1]
-        count = min(self._num_slices, steps * self._num_weights // _WORK_PER_SLICE)
+        count = min(self._num_slices, useful_slices(steps, self._num_weights))
         if count <= 1:
             return [evaluate(part)]
         return list(self._map(evaluate, split_columns(part, count)))

@@ -21,6 +21,7 @@ from sample_factory.algorithms.appo.model_spec import ModelSpec
 from sample_factory.algorithms.appo.mutation import HYPER_PARAMETERS
 from sample_factory.algorithms.appo.past_versions import PastVersions
 from sample_factory.algorithms.appo.plan import iteration_rows
+from sample_factory.algorithms.appo.uploads import lock_pages
 from sample_factory.config.checkpoint import CheckpointConfig
 from sample_factory.config.learning import LearningConfig
 from sample_factory.models.flat import flatten_into, load_flat
@@ -95,6 +96,8 @@ class LearnerWorker:
         self._store = CheckpointStore(setup.directory, setup.checkpoint.keep_checkpoints)
         torch.manual_seed(setup.seed)
         device = torch.device(setup.device)
+        if device.type == "cuda":
+            lock_pages(arena)
         model = setup.model.build().to(device)
         self._learner = Learner(model, setup.learning, schema.rollout, setup.bfloat16, setup.seed, setup.num_slices)
         ledger = Ledger(arena)
@@ -292,7 +295,6 @@ class LearnerWorker:
             "train",
             policy=self._setup.policy,
             train_step=self.train_step,
-            env_steps=self.env_steps,
             statistics=statistics,
         )
 

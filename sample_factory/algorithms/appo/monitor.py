@@ -73,7 +73,7 @@ class Monitor:
                 self._telemetry.episode(policy, reward, length, objective, extra)
         elif report.kind == "train":
             data = report.data
-            self._telemetry.train(data["policy"], data["train_step"], data["env_steps"], data["statistics"])
+            self._telemetry.train(data["policy"], data["train_step"], data["statistics"])
         elif report.kind == "problem":
             log.error("%s: %s", report.component, report.data["text"])
 
@@ -82,7 +82,6 @@ class Monitor:
         if self._board[self._slots[LEARNER], Field.READY].all():  # before that, resumed frames would look sampled
             by_policy = self._policy_samples.sum(axis=0)[: len(self._progress)]  # past versions behind them
             self._telemetry.sampled(self.frames, by_policy.tolist(), now)
-            # Learners report now and then only: by then the rewards are those of much later frames.
             self._telemetry.progressed(self._progress[:, ENV_STEPS].tolist())
         for policy in range(len(self._objective)):
             value = self._telemetry.average(policy, self._metric)

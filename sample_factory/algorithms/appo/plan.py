@@ -15,6 +15,8 @@ from sample_factory.config.sampling import SamplingConfig
 from sample_factory.system.cores import pin
 
 _FEW_CORES = 4
+_WORK_PER_SLICE = 2**25
+"""Steps times weights, a millisecond or two. With less, threads wait for each other's Python more than they save."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,11 @@ def make_plan(
         worker_cores=tuple(pin(machine.cores, workers.num_workers)) if sampling.set_workers_cpu_affinity else (),
         workers_reason=workers.reason,
     )
+
+
+def useful_slices(num_steps: int, num_weights: int) -> int:
+    """Into how many slices, each with a thread of its own, a minibatch is worth being cut; 0 for a very small one."""
+    return num_steps * num_weights // _WORK_PER_SLICE
 
 
 def sampling_threads(cores: int, alternate: bool) -> int:

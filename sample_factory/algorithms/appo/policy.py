@@ -7,8 +7,11 @@ from functools import partial
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from sample_factory.algorithms.appo.fixed_batches import FixedBatches, GraphRecorder
 from sample_factory.algorithms.appo.model_spec import ModelSpec, make_policy
+from sample_factory.models.actor_critic import PolicyStep
 from sample_factory.models.flat import flat_size, load_flat
 from sample_factory.sampling.policy import PolicyDescription, PolicyOutput
 from sample_factory.system.arena import ArraySpec
@@ -24,6 +27,9 @@ class AppoPolicy:
             self._model.to_inference_precision(torch.bfloat16)
         self._generator = torch.Generator(self._device).manual_seed(seed)
         self._deterministic = deterministic
+        self._batches: FixedBatches | None = None
+        if self._device.type == "cuda":
+            self._batches = FixedBatches(self._act, self._generator, GraphRecorder(self._device, seed + 1))
 
     @torch.inference_mode()
     def load(self, weights: np.ndarray) -> None:
@@ -34,14 +40,20 @@ class AppoPolicy:
     @torch.inference_mode()
     def act(self, obs: Mapping[str, np.ndarray], state: np.ndarray) -> PolicyOutput:
         """One forward pass for n rows."""
-        inputs = {name: torch.from_numpy(array).to(self._device) for name, array in obs.items()}
-        step = self._model.act(inputs, torch.from_numpy(state).to(self._device), self._generator, self._deterministic)
+        if self._batches is not None:
+            step = self._batches.act(obs, state)
+        else:
+            inputs = {name: torch.from_numpy(array) for name, array in obs.items()}
+            step = self._act(inputs, torch.from_numpy(state), self._generator)
         recorded = {"action_logits": step.action_logits, "log_probs": step.log_probs, "values": step.values}
         return PolicyOutput(
-            step.actions.cpu().numpy(),
-            {name: tensor.cpu().numpy() for name, tensor in recorded.items()},
-            step.state.float().cpu().numpy(),
+            step.actions.numpy(),
+            {name: tensor.numpy() for name, tensor in recorded.items()},
+            step.state.float().numpy(),
         )
+
+    def _act(self, obs: Mapping[str, Tensor], state: Tensor, generator: torch.Generator) -> PolicyStep:
+        return self._model.act(obs, state, generator, self._deterministic)
 
 
 def describe_policy(spec: ModelSpec, device: str, bfloat16: bool) -> PolicyDescription:

@@ -3,7 +3,8 @@
 What a step costs falls with the number of environments of a worker where inference wants wide batches, and rises
 where simulators push each other out of the caches. Both are measured, each alone, on one core, for a few seconds.
 Learning sets the limit: one rollout of all environments is at most so many minibatches, because all but the first
-train a policy that is no longer the one that acted.
+train a policy that is no longer the one that acted. A learner of a small network uses one core, and has it for itself
+where the others sample as fast as it learns.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sample_factory.algorithms.appo.plan import Workers
+from sample_factory.algorithms.appo.plan import Workers, useful_slices
 from sample_factory.config.learning import LearningConfig
 from sample_factory.config.sampling import AUTO, SamplingConfig
 from sample_factory.envs.contract import BatchedEnv, new_step_arrays
@@ -41,6 +42,8 @@ _MOST_WORKERS_PER_CORE = 8
 _MEMORY_SHARE = 0.5
 """Of the memory that is left; the learner, and what grows with time, need the rest."""
 _WORKER_BYTES = 150e6
+_TRAINING = 3.0
+"""Learning from a row takes at least so many times as long as acting for it: one pass forward, two backward."""
 _ENV_SEC, _INFERENCE_SEC = 0.5, 0.15
 _WARM_UP_STEPS = 5
 _MOST_MAKING_SEC = 4.0
@@ -85,16 +88,25 @@ def choose_workers(
     if num_workers != AUTO and num_envs != AUTO:
         return Workers(num_workers, num_envs)
     cores = len(available_cores())
+    most_rows = _MOST_MINIBATCHES * learning.num_batches_per_iteration * learning.batch_size / sampling.rollout
+    most_envs = most_rows / agents_per_env
+    may_spare = (
+        acting_policy is not None
+        and sampling.num_policies == 1
+        and cores > 1
+        and useful_slices(learning.batch_size, acting_policy.num_weights) <= 1
+    )
     sizes = [num_envs] if num_envs != AUTO else []
     if not sizes:
-        most_rows = _MOST_MINIBATCHES * learning.num_batches_per_iteration * learning.batch_size / sampling.rollout
-        most = most_rows / agents_per_env / (cores if num_workers == AUTO else num_workers)
-        sizes = group_sizes(most, sampling.worker_num_splits if acting_policy is None else 1)
+        fewest = num_workers if num_workers != AUTO else cores - may_spare
+        sizes = group_sizes(most_envs / fewest, sampling.worker_num_splits if acting_policy is None else 1)
     with _one_core():
         envs = measure_envs(make_env, sizes)
         inference = {} if acting_policy is None else measure_inference(acting_policy, keys, sizes, agents_per_env)
     fixed = None if num_workers == AUTO else num_workers
-    return choose(Costs(envs, inference), sizes, agents_per_env, cores, available_bytes(), fixed)
+    most_envs = math.inf if num_envs != AUTO else most_envs
+    costs = Costs(envs, inference)
+    return choose(costs, sizes, agents_per_env, cores, available_bytes(), fixed, most_envs, may_spare)
 
 
 def group_sizes(most: float, splits: int) -> list[int]:
@@ -106,18 +118,30 @@ def group_sizes(most: float, splits: int) -> list[int]:
 
 
 def choose(
-    costs: Costs, sizes: list[int], agents_per_env: int, cores: int, free_bytes: float, num_workers: int | None = None
+    costs: Costs,
+    sizes: list[int],
+    agents_per_env: int,
+    cores: int,
+    free_bytes: float,
+    num_workers: int | None = None,
+    most_envs: float = math.inf,
+    may_spare: bool = False,
 ) -> Workers:
     """The numbers that these costs recommend.
 
     Args:
         sizes: numbers of environments of a worker that are possible, ascending.
         num_workers: if it is given by the user.
+        most_envs: of all workers, unless even the smallest number is more.
+        may_spare: the learner uses one core, so a worker less may be as fast.
     """
     waiting = min(cost.waiting for cost in costs.envs.values())
     workers = workers_for(cores, waiting) if num_workers is None else num_workers
+    is_spared = may_spare and workers == cores and num_workers is None and _learns_longer(costs, sizes, cores - 1)
+    workers -= is_spared
     bytes_per_env = max(cost.bytes_per_env for cost in costs.envs.values())
     room = _MEMORY_SHARE * free_bytes
+    sizes = [size for size in sizes if workers * size <= most_envs] or sizes[:1]
     fitting = [size for size in sizes if workers * (size * bytes_per_env + _WORKER_BYTES) <= room] or sizes[:1]
     reasons = []
     if costs.inference:
@@ -130,9 +154,17 @@ def choose(
         reasons.append(f"{chosen * agents_per_env} rows for policy workers")
     if len(fitting) < len(sizes):
         reasons.append("more would take over half of the free memory")
+    if is_spared:
+        reasons.append("learning takes longer than sampling, so the learner has a core for itself")
     if waiting >= _MOSTLY_WAITS:
         reasons.append(f"environments wait {1 - 1 / waiting:.0%} of their time")
     return Workers(workers, chosen, "; ".join(reasons))
+
+
+def _learns_longer(costs: Costs, sizes: list[int], workers: int) -> bool:
+    """Whether so many workers, each on a core, sample as fast as a learner on one core learns."""
+    inference = costs.inference[sizes[-1]]
+    return _TRAINING * inference >= (_env_sec(costs, sizes[-1]) + inference) / workers
 
 
 def workers_for(cores: int, waiting: float) -> int:

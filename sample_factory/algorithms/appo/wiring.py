@@ -13,6 +13,7 @@ from sample_factory.algorithms.appo.mutation import HYPER_PARAMETERS, tuned_valu
 from sample_factory.algorithms.appo.plan import Plan
 from sample_factory.config.config import Config
 from sample_factory.config.values import namespace
+from sample_factory.envs import registry
 from sample_factory.envs.reward_shaping import flatten
 from sample_factory.sampling.blocks import BlockSchema
 from sample_factory.sampling.environments import GroupEnvironments
@@ -85,6 +86,7 @@ class Wiring:
             seed=seed,
             agents_per_env=self.facts.agents_per_env,
             mixes_policies=config.pbt.pbt_mix_policies_in_one_env,
+            are_tasks=registry.resolve(config.run.env).many_tasks,
             past_share=config.self_play.self_play_past_share if config.self_play.self_play_pool_size else 0.0,
             episodes_kept=config.telemetry.stats_avg,
             warm_up_steps=_WARM_UP_ROLLOUTS * config.sampling.rollout if self._decorrelates_envs else 0,

@@ -171,4 +171,5 @@ FAMILY = EnvFamily(
     names=environment_names,
     cleanup=sweep,
     derived_statistics=_derived_statistics,
+    many_tasks=True,
 )

@@ -6,11 +6,11 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
 from sample_factory.runner.backends.backend import StartError
+from sample_factory.runner.backends.client import ClientError, call
 from sample_factory.runner.backends.commands import shell_command
 from sample_factory.runner.ledger import Entry, Place, Task
 
@@ -19,7 +19,6 @@ NAME = "ngc"
 _NAME = re.compile(r"\{\{\s*name\s*\}\}")
 _COMMAND = re.compile(r"\{\{\s*experiment_cmd\s*\}\}")
 _JOB_ID = re.compile(r'"?\bid"?\s*:\s*"?(\d+)', re.IGNORECASE)
-_SUBMIT_TIMEOUT_SEC = 120.0
 
 
 class JobTemplate:
@@ -84,21 +83,10 @@ class Ngc:
             StartError: the client refuses.
         """
         try:
-            done = subprocess.run(
-                self._template.fill_in(entry.task),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_SUBMIT_TIMEOUT_SEC,
-                check=False,
-            )
-        except (OSError, subprocess.SubprocessError) as error:
+            printed = call(self._template.fill_in(entry.task))
+        except ClientError as error:
             raise StartError(f"cannot submit: {error}") from error
-        if done.returncode != 0:
-            words = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
-            raise StartError(f"{self._template.program} ended with status {done.returncode}: {words[-1]}")
-        found = _JOB_ID.search(done.stdout)
+        found = _JOB_ID.search(printed)
         return found[1] if found else None
 
     def ended(self, running: Sequence[Entry]) -> Mapping[str, int | None]:

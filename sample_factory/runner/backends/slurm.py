@@ -25,7 +25,8 @@ from typing import NamedTuple
 from sample_factory.config.runner import SlurmConfig
 from sample_factory.runner.backends import slurm_arrays, slurm_element
 from sample_factory.runner.backends.backend import Condition, StartError
-from sample_factory.runner.backends.slurm_arrays import Arrays, Element, SlurmError, call, unfinished
+from sample_factory.runner.backends.client import ClientError, call
+from sample_factory.runner.backends.slurm_arrays import Arrays, Element, unfinished
 from sample_factory.runner.backends.slurm_script import job_script, read_template
 from sample_factory.runner.ledger import INTERRUPTED, Entry
 
@@ -158,8 +159,8 @@ class Slurm:
             raise StartError(f"cannot write a job script: {error.strerror or error}") from error
         self._next_look = self._clock()  # whatever comes of it
         try:
-            number = call(*submission.command).split(";")[0].strip()
-        except SlurmError as error:
+            number = call(submission.command).split(";")[0].strip()
+        except ClientError as error:
             if any(words in str(error).lower() for words in _FOR_NOW):
                 self._complain("sbatch", error)
                 return []
@@ -209,13 +210,13 @@ class Slurm:
             try:
                 self._elements = self._arrays.elements()
                 self._errors.pop("squeue", None)
-            except SlurmError as error:
+            except ClientError as error:
                 self._elements = None
                 self._complain("squeue", error)
             self._next_look = self._clock() + self._look_sec
         return self._elements
 
-    def _complain(self, program: str, error: SlurmError) -> None:
+    def _complain(self, program: str, error: ClientError) -> None:
         if self._errors.get(program) != str(error):
             log.warning("%s; trying again", error)
         self._errors[program] = str(error)
@@ -235,7 +236,7 @@ def conditions(folder: Path, entries: Sequence[Entry]) -> dict[str, Condition]:
         return {}
     try:
         elements = unfinished(Arrays(folder).elements())
-    except SlurmError:
+    except ClientError:
         return {}
     found: dict[str, Condition] = {}
     for entry in entries:
@@ -266,5 +267,5 @@ def withdraw(folder: Path, names: Collection[str]) -> None:
 def _end(folder: Path, is_meant: Callable[[Element], bool], kill: bool) -> None:
     try:
         slurm_arrays.end([element for element in Arrays(folder).elements() if is_meant(element)], kill)
-    except SlurmError as error:
+    except ClientError as error:
         log.warning("%s", error)

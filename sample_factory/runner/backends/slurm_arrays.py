@@ -12,18 +12,17 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from sample_factory.config.experiment import replace_text
+from sample_factory.runner.backends.client import call
 
 FOLDER_NAME = "slurm"
 """In the run's folder."""
 PROGRAMS = ("sbatch", "squeue", "scancel")
 
-_TIMEOUT_SEC = 120.0
 _STRANGE = re.compile(r"[^\w.-]+")
 _WAITING = ("CONFIGURING", "PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD")
 _RUNNING = ("RUNNING", "SUSPENDED")
@@ -39,10 +38,6 @@ _ENDED = (
     "REVOKED",
     "TIMEOUT",
 )
-
-
-class SlurmError(RuntimeError):
-    """A program of Slurm did not do what it was asked to; the message is one line."""
 
 
 class Element(NamedTuple):
@@ -107,10 +102,10 @@ class Arrays:
         """All of the user's elements that Slurm still knows: those that wait or run, and those that ended lately.
 
         Raises:
-            SlurmError: it does not answer.
+            ClientError: it does not answer.
         """
         # The name is the last word of a line, because names of other jobs may have any character.
-        lines = call("squeue", "-h", "-r", "-t", "all", "-u", str(os.getuid()), "-o", "%F|%K|%T|%j").splitlines()
+        lines = call(("squeue", "-h", "-r", "-t", "all", "-u", str(os.getuid()), "-o", "%F|%K|%T|%j")).splitlines()
         # By the files, not by the prefix: the folder may be reached by another path today.
         names = {path.stem for path in self._folder.glob("*.json")}
         found = []
@@ -140,37 +135,13 @@ def end(elements: Sequence[Element], kill: bool) -> None:
     With `kill`, Slurm ends them: it asks as well, and kills what is left after the cluster's KillWait, by default 30 s.
 
     Raises:
-        SlurmError: Slurm does not do it.
+        ClientError: Slurm does not do it.
     """
     asked = [] if kill else [element.job for element in elements if element.state in _RUNNING]
     ended = [element.job for element in elements if not element.has_ended and element.job not in asked]
     if ended:
-        call("scancel", "--quiet", *ended)
+        call(("scancel", "--quiet", *ended))
     if asked:
         # Only ever elements that run: a signal to one that waits may be one to the whole array.
         # `full`: to all processes of the job, as Slurm itself does it before it takes a machine away.
-        call("scancel", "--quiet", "--signal=TERM", "--full", *asked)
-
-
-def call(program: str, *arguments: str) -> str:
-    """What a program of Slurm prints.
-
-    Raises:
-        SlurmError: it fails, or does not answer.
-    """
-    try:
-        done = subprocess.run(
-            [program, *arguments],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_SEC,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise SlurmError(f"{program}: {error}") from error
-    if done.returncode != 0:
-        words = (done.stderr.strip() or done.stdout.strip() or "no reason given").splitlines()
-        raise SlurmError(f"{program} ended with status {done.returncode}: {words[0]}")
-    return done.stdout
+        call(("scancel", "--quiet", "--signal=TERM", "--full", *asked))

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sample_factory.runner.attempt import run_try
-from sample_factory.runner.backends.slurm_arrays import Arrays, SlurmError, call
+from sample_factory.runner.backends.client import ClientError, call
+from sample_factory.runner.backends.slurm_arrays import Arrays
 from sample_factory.runner.identity import this_host
 from sample_factory.runner.ledger import Entry, Ledger, Place
 from sample_factory.runner.mistakes import exit_status
@@ -64,8 +65,8 @@ def _find(ledger: Ledger, name: str) -> Entry:
 
 def _requeue(name: str, job: str) -> None:
     try:
-        call("scontrol", "requeue", job)
-    except SlurmError as error:
+        call(("scontrol", "requeue", job))
+    except ClientError as error:
         print(f"{name}: {error}; the runner will submit it again")
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sample_factory.sampling.assignment import EPISODES, Assignment
+from sample_factory.sampling.assignment import DRAWN_TURN, TURN, Assignment
 
 
 def new_assignment(
@@ -19,15 +20,26 @@ def new_assignment(
     seed: int = 0,
     past: np.ndarray | None = None,
     past_share: float = 0.0,
+    group: int = 0,
+    tasks: bool = False,
 ) -> Assignment:
     matchmaking = np.zeros((policies, policies)) if past is None else past
-    return Assignment(np.zeros(rows, np.int16), matchmaking, agents, mixed, past_share, seed)
+    assignment = Assignment(np.zeros(rows, np.int16), matchmaking, agents, mixed, tasks, past_share, seed, group)
+    assignment.begin_rollout()
+    return assignment
+
+
+def take_turn(assignment: Assignment, rollouts: int = TURN) -> None:
+    """Begin as many rollouts as a turn has: the last of them begins the next turn."""
+    for _ in range(rollouts):
+        assignment.begin_rollout()
 
 
 def test_one_policy_plays_everything():
     assignment = new_assignment(policies=1)
     assert not assignment.players.any() and assignment.parts == [(0, None)]
-    for _ in range(3 * EPISODES):
+    for _ in range(3):
+        take_turn(assignment)
         assert not len(assignment.change(np.ones(8, np.bool_)))
 
 
@@ -37,64 +49,96 @@ def test_rows_change_hands_only_where_an_episode_begins(data: st.DataObject):
     assignment = new_assignment(8, policies, agents, data.draw(st.booleans()), data.draw(st.integers(0, 9)))
     for resets in data.draw(st.lists(st.lists(st.booleans(), min_size=8, max_size=8), max_size=60)):
         before = assignment.players.copy()
+        assignment.begin_rollout()
+        assert assignment.players.tolist() == before.tolist()
+        announced = assignment.next_players.copy()
         changed = assignment.change(np.array(resets))
         assert np.flatnonzero(assignment.players != before).tolist() == changed.tolist()
         assert set(changed.tolist()) <= set(np.flatnonzero(resets).tolist())
+        # An environment may have to know who will play before it resets.
+        assert assignment.players[resets].tolist() == announced[resets].tolist()
         found = [(row, policy) for policy, rows in assignment.parts for row in (range(8) if rows is None else rows)]
         assert sorted(found) == list(enumerate(assignment.players))
 
 
-def test_every_tenth_episode_of_an_environment_is_drawn_anew():
-    assignment = new_assignment(rows=400)
-    first = assignment.players.copy()
-    everywhere = np.ones(400, np.bool_)
-    for _ in range(EPISODES - 1):
-        assert not len(assignment.change(everywhere))
-    changed = assignment.change(everywhere)
-    assert 200 < len(changed) < 330  # two in three
-    assert (assignment.players[changed] != first[changed]).all()
+@given(policies=st.integers(2, 5), agents=st.sampled_from([1, 2]), seed=st.integers(0, 99))
+def test_groups_give_each_policy_its_share_of_every_cycle_and_of_every_turn(policies: int, agents: int, seed: int):
+    groups = [new_assignment(8, policies, agents, False, seed, group=group) for group in range(policies)]
+    everywhere, seen = np.ones(8, np.bool_), []
+    for _ in range(3 * policies):
+        for group in groups:
+            assert len(group.parts) == 1  # one pass acts for all rows
+        seen.append([group.parts[0][0] for group in groups])
+        for group in groups:
+            take_turn(group)
+            group.change(everywhere)
+    turns = np.array(seen).reshape(3, policies, policies)
+    assert (np.sort(turns, axis=2) == np.arange(policies)).all()  # somewhere at every time
+    assert (np.sort(turns, axis=1) == np.arange(policies)[:, None]).all()  # and everywhere in every cycle
 
 
-@given(st.data())
-def test_who_plays_the_next_episode_of_a_row_is_known_before_it_begins(data: st.DataObject):
-    agents = data.draw(st.sampled_from([1, 2]))
-    assignment = new_assignment(8, 3, agents, seed=data.draw(st.integers(0, 9)))
-    assert assignment.next_players.tolist() == assignment.players.tolist()
-    for resets in data.draw(st.lists(st.lists(st.booleans(), min_size=8, max_size=8), max_size=60)):
-        announced = assignment.next_players.copy()
-        assignment.change(np.array(resets))
-        assert assignment.players[resets].tolist() == announced[resets].tolist()
+def test_the_order_of_turns_changes_lest_long_episodes_always_begin_in_the_same_one():
+    assignment, begun = new_assignment(policies=4), []
+    for turn in range(80):
+        if turn % 4 == 0:  # an episode lasts exactly one cycle
+            assignment.change(np.ones(8, np.bool_))
+            begun.append(int(assignment.players[0]))
+        take_turn(assignment)
+    counts = np.bincount(begun, minlength=4)
+    assert counts.sum() == 20 and counts.min() >= 1
 
 
-def test_each_policy_gets_its_share():
-    counts = np.bincount(new_assignment(rows=3000).players, minlength=3)
-    assert (np.abs(counts - 1000) < 120).all()
+def test_a_turn_ends_where_the_next_episode_of_each_row_begins():
+    assignment = new_assignment(rows=3, policies=2)
+    first = assignment.players[0]
+    for _ in range(TURN - 1):
+        assignment.begin_rollout()
+        assert not len(assignment.change(np.ones(3, np.bool_)))
+    assignment.begin_rollout()
+    assert assignment.change(np.array([True, False, False])).tolist() == [0]
+    assert assignment.players.tolist() == [1 - first, first, first]
+    assert assignment.change(np.array([True, False, True])).tolist() == [2]
 
 
 def test_agents_of_an_environment_have_one_policy_unless_policies_are_mixed():
-    apart = new_assignment(rows=400, agents=2, mixed=False).players.reshape(-1, 2)
-    assert (apart[:, 0] == apart[:, 1]).all() and len(np.unique(apart)) == 3
+    apart = new_assignment(rows=400, agents=2, mixed=False).players
+    assert len(np.unique(apart)) == 1
     mixed = new_assignment(rows=400, agents=2).players.reshape(-1, 2)
     assert 0.5 < (mixed[:, 0] != mixed[:, 1]).mean() < 0.8
+    assert (np.abs(np.bincount(mixed.ravel(), minlength=3) - 400 / 3) < 50).all()
 
 
-def test_agents_that_begin_at_different_times_still_get_the_policy_of_their_environment():
-    assignment = new_assignment(rows=2, agents=2, mixed=False, policies=50)
-    first, second = np.array([True, False]), np.array([False, True])
-    for _ in range(EPISODES):
-        assignment.change(first)
-    assert assignment.players[0] != assignment.players[1]
-    assignment.change(second)
-    assert assignment.players[0] == assignment.players[1]
+@pytest.mark.parametrize("agents", [1, 2])
+def test_each_policy_plays_everywhere_at_any_time_where_environments_are_different_tasks(agents: int):
+    assignment = new_assignment(rows=400, agents=agents, mixed=False, tasks=True)
+    for _ in range(3):
+        players = assignment.players.reshape(-1, agents)
+        assert (players == players[:, :1]).all()
+        shares = np.bincount(players[:, 0], minlength=3) / len(players)
+        assert (np.abs(shares - 1 / 3) < 0.12).all()
+        take_turn(assignment, DRAWN_TURN)
+        assert 0.5 < len(assignment.change(np.ones(400, np.bool_))) / 400 < 0.8  # two in three
 
 
-def test_the_same_seed_gives_the_same_policies():
+def test_mixed_policies_are_drawn_anew_for_every_turn():
+    assignment = new_assignment(rows=400, agents=2)
+    take_turn(assignment, DRAWN_TURN)
+    assert 200 < len(assignment.change(np.ones(400, np.bool_))) < 330  # two in three
+
+
+@pytest.mark.parametrize("agents", [1, 2])
+def test_the_same_seed_gives_the_same_policies(agents: int):
     everywhere = np.ones(8, np.bool_)
     runs = []
-    for seed in (1, 1, 2):
-        assignment = new_assignment(seed=seed)
-        runs.append([(assignment.change(everywhere), assignment.players.tolist())[1] for _ in range(50)])
-    assert runs[0] == runs[1] != runs[2]
+    for seed, group in ((1, 0), (1, 0), (2, 0), (1, 1)):
+        assignment = new_assignment(agents=agents, seed=seed, group=group)
+        run = []
+        for _ in range(20):
+            take_turn(assignment, TURN if agents == 1 else DRAWN_TURN)
+            assignment.change(everywhere)
+            run.append(assignment.players.tolist())
+        runs.append(run)
+    assert runs[0] == runs[1] and runs[0] != runs[2] and runs[0] != runs[3]
 
 
 def test_a_share_of_all_matches_is_between_one_policy_and_past_versions_as_the_table_says():

@@ -57,7 +57,8 @@ def run(telemetry: Telemetry, seconds: range, frames_per_sec: int = 400) -> None
 
 def test_summaries_have_the_documented_names_over_environment_steps(tmp_path, console):
     telemetry = make(tmp_path, console)
-    telemetry.train(0, 10, 8000, {"loss": 0.5, "train/lr": 1e-4, "zz_pbt/cfg_gamma": 0.99})
+    telemetry.progressed([8000])
+    telemetry.train(0, 10, {"loss": 0.5, "train/lr": 1e-4, "zz_pbt/cfg_gamma": 0.99})
     for reward in (100.0, 1.0, 2.0, 3.0):  # the window is 3 episodes
         extra = {"kills": 4, "doom/ammo": 7.0, "level": "map01", "won": np.bool_(True)}
         telemetry.episode(0, reward, 10, reward * 2, extra)
@@ -161,7 +162,8 @@ def test_training_statistics_are_thinned_and_the_last_ones_are_never_lost(tmp_pa
     telemetry = make(tmp_path, console)
     for second in range(12):
         stats = {"loss": float(second)} | ({"kl_divergence": 0.1} if second == 0 else {})
-        telemetry.train(0, 1, second * 100, stats)
+        telemetry.progressed([second * 100])
+        telemetry.train(0, 1, stats)
         telemetry.tick(float(second))
     telemetry.close(12.0)
     events = read(tmp_path / ".summary" / "0")
@@ -179,7 +181,8 @@ def test_training_summaries_become_rarer_as_the_run_grows(step, seconds):
 
 def test_policies_have_their_own_folders_windows_and_throughput(tmp_path, console):
     telemetry = make(tmp_path, console, num_policies=2)
-    telemetry.train(1, 3, 700, {"loss": 1.0})
+    telemetry.progressed([0, 700])
+    telemetry.train(1, 3, {"loss": 1.0})
     telemetry.episode(0, 1.0, 5, None, {})
     telemetry.episode(1, 2.0, 6, None, {})
     for second in range(21):
@@ -199,7 +202,7 @@ def test_policies_have_their_own_folders_windows_and_throughput(tmp_path, consol
 def test_summaries_are_drawn_where_policies_are_and_not_where_learners_last_reported(tmp_path, console):
     telemetry = make(tmp_path, console, num_policies=2)
     for policy in (0, 1):
-        telemetry.train(policy, 3, 700, {"loss": 1.0})
+        telemetry.train(policy, 3, {"loss": 1.0})
         telemetry.episode(policy, 2.0, 6, None, {})
     for second in range(21):
         telemetry.sampled(second * 400, [second * 50, second * 50], float(second))
@@ -211,7 +214,8 @@ def test_summaries_are_drawn_where_policies_are_and_not_where_learners_last_repo
 
 def test_console_is_shown_the_state_of_the_run(tmp_path, console):
     telemetry = make(tmp_path, console)
-    telemetry.train(0, 10, 8000, {"loss": 0.5, "version_diff_min": 1, "version_diff_avg": 2.5, "version_diff_max": 7})
+    telemetry.progressed([8000])
+    telemetry.train(0, 10, {"loss": 0.5, "version_diff_min": 1, "version_diff_avg": 2.5, "version_diff_max": 7})
     telemetry.episode(0, 21.25, 10, None, {})
     run(telemetry, range(101))
     assert plain_lines(console.shown[-1]) == [
@@ -238,7 +242,7 @@ def test_end_of_the_run_is_summed_up_and_the_terminal_released(tmp_path, console
     for second, frames in ((0, 1_000_000), (10, 1_005_000)):  # resumed: what was collected before does not count
         telemetry.sampled(frames, [frames // 4], float(second))
         telemetry.tick(float(second))
-    telemetry.train(0, 5, 1_005_000, {})
+    telemetry.progressed([1_005_000])
     with caplog.at_level(logging.INFO):
         telemetry.close(10.0)
     assert console.is_closed
@@ -254,7 +258,8 @@ def test_summaries_are_mirrored_to_wandb(tmp_path, console):
             recorded.append((dict(scalars), step, policy))
 
     telemetry = make(tmp_path, console, wandb=Recorder("id", project="p"))
-    telemetry.train(0, 1, 300, {"loss": 0.5})
+    telemetry.progressed([300])
+    telemetry.train(0, 1, {"loss": 0.5})
     telemetry.episode(0, 1.0, 5, None, {})
     run(telemetry, range(21))
     assert recorded[0] == ({"train/loss": 0.5}, 300, 0)

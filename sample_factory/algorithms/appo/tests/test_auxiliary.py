@@ -78,7 +78,7 @@ def test_the_network_is_saved_but_not_published(tmp_path):
 
 @pytest.mark.parametrize("use_rnn", [False, True])
 def test_slices_of_a_minibatch_give_the_gradient_of_the_whole(tmp_path, monkeypatch, use_rnn):
-    monkeypatch.setattr("sample_factory.algorithms.appo.learner._WORK_PER_SLICE", 1)
+    monkeypatch.setattr("sample_factory.algorithms.appo.plan._WORK_PER_SLICE", 1)
 
     def gradient(num_slices: int) -> torch.Tensor:
         pipeline = Pipeline(tmp_path, env="case_tuple", use_rnn=use_rnn, **CPC)

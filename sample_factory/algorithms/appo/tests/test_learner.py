@@ -152,7 +152,7 @@ def test_every_minibatch_is_a_sign_of_life(tmp_path):
 
 
 def test_slices_of_a_minibatch_give_the_gradient_of_the_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr("sample_factory.algorithms.appo.learner._WORK_PER_SLICE", 1)
+    monkeypatch.setattr("sample_factory.algorithms.appo.plan._WORK_PER_SLICE", 1)
 
     def weights(num_slices: int) -> torch.Tensor:
         pipeline = Pipeline(tmp_path, env="case_tuple", use_rnn=True)

@@ -20,6 +20,7 @@ from sample_factory.algorithms.appo.training import look
 from sample_factory.algorithms.appo.wiring import Wiring, wire
 from sample_factory.algorithms.status import Status
 from sample_factory.envs.registry import register_env
+from sample_factory.sampling.assignment import TURN
 from sample_factory.sampling.blocks import block_view
 from sample_factory.sampling.weights import Weights
 from sample_factory.system.console import PlainConsole
@@ -115,7 +116,7 @@ def _with_a_second_policy(folder: Path, **options: Any) -> Pipeline:
 def test_rows_change_hands_where_episodes_begin_and_nowhere_else(tmp_path):
     pipeline = _with_a_second_policy(tmp_path)
     changes = 0
-    for _ in range(20):
+    for _ in range(2 * TURN):
         filled(pipeline)
         for index in range(pipeline.schema.num_blocks):
             block = block_view(pipeline.arena, pipeline.schema, index)
@@ -176,11 +177,11 @@ class Listening(Telemetry):
         super().__init__(folder, 2, 50, 20, 10**9, PlainConsole())
         self.reports: list[tuple[int, float]] = []
 
-    def train(self, policy: int, train_step: int, env_steps: int, stats: Any) -> None:
+    def train(self, policy: int, train_step: int, stats: Any) -> None:
         """Policy and learning rate."""
         if "lr" in stats:
             self.reports.append((policy, stats["lr"]))
-        super().train(policy, train_step, env_steps, stats)
+        super().train(policy, train_step, stats)
 
 
 @pytest.mark.parametrize("is_serial", [True, False])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,6 +50,19 @@ def test_environments_that_wait_get_more_workers_up_to_a_limit():
         return choose(costs, [2], 1, cores=4, free_bytes=PLENTY).num_workers
 
     assert [workers(waiting) for waiting in (1.0, 2.5, 5.2, 1000)] == [4, 4, 20, 32]
+
+
+def test_a_learner_of_a_small_network_has_a_core_for_itself_where_the_others_sample_as_fast():
+    def workers(env_sec: float, cores: int, **options: Any) -> Workers:
+        costs = Costs(env_costs({size: env_sec for size in SIZES}), {2: 9, 4: 5, 8: 3, 16: 2, 32: 1.0})
+        return choose(costs, SIZES, 1, cores, PLENTY, **{"may_spare": True, "most_envs": 32, **options})
+
+    chosen = workers(0.5, cores=2)
+    assert chosen[:2] == (1, 32) and chosen.reason is not None and "a core for itself" in chosen.reason
+    assert workers(3.0, cores=2)[:2] == (2, 16)  # sampling takes longer than learning
+    assert workers(3.0, cores=4)[:2] == (3, 8)  # but three can keep up
+    assert workers(0.5, cores=2, may_spare=False)[:2] == (2, 16)
+    assert workers(0.5, cores=2, num_workers=2)[:2] == (2, 16)
 
 
 def test_memory_is_left_for_others():

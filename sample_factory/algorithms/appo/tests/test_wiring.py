@@ -11,6 +11,7 @@ from sample_factory.algorithms.appo.components import components
 from sample_factory.algorithms.appo.tests.pipeline import config_of
 from sample_factory.algorithms.appo.training import look
 from sample_factory.algorithms.appo.wiring import Wiring, wire
+from sample_factory.envs import registry
 
 
 def wiring_of(folder, alternate: bool = False, **options: Any) -> Wiring:
@@ -32,6 +33,14 @@ def test_environments_start_at_different_points_of_their_episodes(tmp_path):
 def test_workers_are_staggered_only_while_others_can_go_on(tmp_path, alternate, benchmark, seconds):
     wiring = wiring_of(tmp_path, alternate, decorrelate_experience_max_seconds=7, benchmark=benchmark)
     assert wiring.rollout_setup(1).stagger_sec == seconds
+
+
+def test_it_is_known_where_environments_are_different_tasks(tmp_path):
+    wiring, family = wiring_of(tmp_path), registry.resolve("case_discrete")
+    for many_tasks in (True, False):
+        registry.register_env(family.prefix, family.make, family.options, family.defaults, many_tasks)
+        assert wiring.rollout_setup(1).are_tasks is many_tasks
+    assert registry.resolve("dmlab_30").many_tasks
 
 
 def test_environments_are_limited_to_one_thread_if_asked(tmp_path):

@@ -13,6 +13,7 @@ import json
 import re
 import zipfile
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 MAX_PAYLOAD_BYTES = 256 * 2**20
 """A thousand times what is usual: what is larger is no level, and must not fill the memory of who reads it."""
@@ -22,6 +23,8 @@ HEADER_BYTES = 8192
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}")
 _MAP = re.compile(r"(?P<map>.+)_(?P<bots>aas|noaas)_[^_]+")
 _MAX_LEVEL_CHARACTERS = 512
+_MAX_NAME_BYTES = 250
+"""A part of a level's path is the name of a folder (`seed_lists.py`); most file systems take 255 bytes."""
 _MAX_UNPACKED_BYTES = 2**30
 _SEEDS = range(-(2**63), 2**63)
 
@@ -50,7 +53,9 @@ def is_level(level: object) -> bool:
     """Whether this may be the path of a level."""
     if not isinstance(level, str) or len(level) > _MAX_LEVEL_CHARACTERS or "\0" in level:
         return False
-    return not any("\ud800" <= character <= "\udfff" for character in level)  # half a character: not UTF-8
+    if any("\ud800" <= character <= "\udfff" for character in level):  # half a character: not UTF-8
+        return False
+    return all(len(quote(part, safe="")) <= _MAX_NAME_BYTES for part in level.split("/"))
 
 
 def shard(key: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from sample_factory.envs.dmlab.level_cache import seed_lists
+from sample_factory.envs.dmlab.level_cache.entries import is_level
 from sample_factory.envs.dmlab.level_cache.seed_lists import SeedLists, parse_lines
 from sample_factory.envs.dmlab.level_cache.tests.stores import disk_ends_at, files_below
 
@@ -79,9 +80,19 @@ def test_a_line_that_is_written_while_files_are_merged_stays(lists, tmp_path, mo
 
 
 @given(level=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40))
+@example("." + 250 * "a")
+@example(21 * "\U00010000")
+@example("." + 249 * "a")
+@example(20 * "\U00010000" + "/" + 20 * "\U00010000")
 def test_every_level_has_its_own_folder_within(tmp_path_factory, level):
+    assume(is_level(level))
     folder = tmp_path_factory.mktemp("lists")
     lists = SeedLists(str(folder))
     lists.add(level, 1, "key")
     assert lists.levels() == [level]
     assert len(files_below(folder / "seeds")) == 1
+
+
+@pytest.mark.parametrize(("level", "is_one"), [(250 * "a", True), (251 * "a", False), (21 * "\U00010000", False)])
+def test_a_level_whose_folder_no_file_system_could_hold_is_none(level: str, is_one: bool):
+    assert is_level(level) is is_one and is_level(f"a/{level}/b") is is_one
