@@ -50,7 +50,7 @@ class EnvFamily:
     main process, so it must not load the simulator."""
     many_tasks: bool = False
     """Whether environments of one name may be different tasks, by their place in the run (`EnvConfig`). Where several
-    policies are trained, each of them then plays all tasks at any time, which takes smaller batches than otherwise."""
+    policies are trained, each of them then plays all tasks before long, which takes smaller batches than otherwise."""
     frame_by_frame: bool = False
     """Whether holding an action for n steps with `--env_frameskip=1` is the same game, and gives the same observation
     at the end, as one step with `--env_frameskip=n`: then evaluation shows every frame."""

@@ -2,9 +2,10 @@
 
 Policies take turns, and take over a row where an episode of that row begins. In a turn one policy plays a whole group:
 one pass acts for all rows, and whole blocks go to one learner. Groups begin at different places of the same order, so
-that every policy plays somewhere. Where environments are different tasks, a policy is drawn for each one instead, and
-where its agents have different policies, for each agent: so every policy plays everything at any time. In a share of
-all matches one agent's policy meets past versions only, drawn as its row of the table of matches says.
+that every policy plays somewhere. Where environments are different tasks, the environments of a group begin at
+different places as well and turns are short: so every policy plays every task before long. Where agents of an
+environment may have different policies, one is drawn for each agent instead, so that all pairs meet. In a share of all
+matches one agent's policy meets past versions only, drawn as its row of the table of matches says.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import numpy as np
 
 TURN = 30
 """Rollouts. Longer than most episodes: until all of these have ended, several policies play."""
-DRAWN_TURN = 4
-"""The same where policies are drawn. A row that changes hands leaves half a rollout to each of two learners."""
+SHORT_TURN = 4
+"""The same where a group is divided. A row that changes hands leaves half a rollout to each of two learners."""
 
 
 class Assignment:
@@ -45,14 +46,14 @@ class Assignment:
         """Player of each row [rows]."""
         self._matchmaking = matchmaking
         self._past_share = past_share
-        self._drawn = agents_per_env if are_mixed else 1  # for each environment
-        self._is_whole = self._drawn == 1 and not are_tasks
+        self._are_mixed = are_mixed and agents_per_env > 1
+        self._turn = SHORT_TURN if self._are_mixed or are_tasks else TURN
         self._seed, self._group = seed, group
         self._rng = np.random.default_rng((seed, group))
         self._wanted = players.reshape(-1, agents_per_env).copy()
+        self._places = self._group + are_tasks * np.arange(len(self._wanted))[:, None]
         self.next_players = self._wanted.reshape(-1)
         """Who plays the next episode of each row [rows]; a view that changes, but not while an environment steps."""
-        self._turn = TURN if self._is_whole else DRAWN_TURN
         self._rollouts = 0
         self._draw()
         players[:] = self.next_players
@@ -77,13 +78,13 @@ class Assignment:
 
     def _draw(self) -> None:
         num_policies = len(self._matchmaking)
-        if not self._is_whole:
-            self._wanted[:] = self._rng.integers(num_policies, size=(len(self._wanted), self._drawn))
+        if self._are_mixed:
+            self._wanted[:] = self._rng.integers(num_policies, size=self._wanted.shape)
         else:
             # A new order for every cycle: episodes that last as long as one would always begin in the same turn.
             cycle, turn = divmod(self._rollouts // self._turn, num_policies)
             order = np.random.default_rng((self._seed, cycle)).permutation(num_policies)
-            self._wanted[:] = order[(turn + self._group) % num_policies]
+            self._wanted[:] = order[(turn + self._places) % num_policies]
         if self._past_share and self._wanted.shape[1] > 1:
             for env in np.flatnonzero(self._rng.random(len(self._wanted)) < self._past_share).tolist():
                 self._draw_past_versions(self._wanted[env])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sample_factory.sampling.assignment import DRAWN_TURN, TURN, Assignment
+from sample_factory.sampling.assignment import SHORT_TURN, TURN, Assignment
 
 
 def new_assignment(
@@ -108,21 +108,25 @@ def test_agents_of_an_environment_have_one_policy_unless_policies_are_mixed():
     assert (np.abs(np.bincount(mixed.ravel(), minlength=3) - 400 / 3) < 50).all()
 
 
-@pytest.mark.parametrize("agents", [1, 2])
-def test_each_policy_plays_everywhere_at_any_time_where_environments_are_different_tasks(agents: int):
-    assignment = new_assignment(rows=400, agents=agents, mixed=False, tasks=True)
-    for _ in range(3):
-        players = assignment.players.reshape(-1, agents)
+@given(policies=st.integers(2, 5), agents=st.sampled_from([1, 2]), group=st.integers(0, 9), seed=st.integers(0, 99))
+def test_every_policy_plays_every_task_in_every_cycle(policies: int, agents: int, group: int, seed: int):
+    assignment = new_assignment(10 * agents, policies, agents, False, seed, group=group, tasks=True)
+    seen = []
+    for _ in range(3 * policies):
+        players = assignment.players.reshape(10, agents)
         assert (players == players[:, :1]).all()
-        shares = np.bincount(players[:, 0], minlength=3) / len(players)
-        assert (np.abs(shares - 1 / 3) < 0.12).all()
-        take_turn(assignment, DRAWN_TURN)
-        assert 0.5 < len(assignment.change(np.ones(400, np.bool_))) / 400 < 0.8  # two in three
+        counts = np.bincount(players[:, 0], minlength=policies)
+        assert counts.max() - counts.min() <= 1  # and as many of them as the others at any time
+        seen.append(players[:, 0].copy())
+        take_turn(assignment, SHORT_TURN)
+        assignment.change(np.ones(10 * agents, np.bool_))
+    turns = np.array(seen).reshape(3, policies, 10)
+    assert (np.sort(turns, axis=1) == np.arange(policies)[:, None]).all()
 
 
 def test_mixed_policies_are_drawn_anew_for_every_turn():
     assignment = new_assignment(rows=400, agents=2)
-    take_turn(assignment, DRAWN_TURN)
+    take_turn(assignment, SHORT_TURN)
     assert 200 < len(assignment.change(np.ones(400, np.bool_))) < 330  # two in three
 
 
@@ -134,7 +138,7 @@ def test_the_same_seed_gives_the_same_policies(agents: int):
         assignment = new_assignment(agents=agents, seed=seed, group=group)
         run = []
         for _ in range(20):
-            take_turn(assignment, TURN if agents == 1 else DRAWN_TURN)
+            take_turn(assignment, TURN if agents == 1 else SHORT_TURN)
             assignment.change(everywhere)
             run.append(assignment.players.tolist())
         runs.append(run)
