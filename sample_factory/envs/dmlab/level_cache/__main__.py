@@ -61,17 +61,24 @@ class Import:
     """Folder of the cache; made if there is none."""
     origin: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(name="from", metavar="FROM")]
     """Folder of the other one."""
+    max_gb: float | None = None
+    """Leave levels out that would make the cache larger than so many gigabytes."""
 
     def run(self) -> int:
         """Copy and print."""
-        done = import_levels(LevelStore(self.path), _existing(self.origin), _track)
-        print(f"{done.added} levels added, {done.present} were there already, {done.damaged} are damaged and left out")
+        done = import_levels(LevelStore(self.path, self.max_gb), _existing(self.origin), _track)
+        refused = f", {done.refused} are left out because of --max_gb={self.max_gb:g}" if done.refused else ""
+        counts = f"{done.added} levels added, {done.present} were there already"
+        print(f"{counts}, {done.damaged} are damaged and left out{refused}")
         return _UNSOUND if done.damaged else _SOUND
 
 
 @dataclass(frozen=True)
 class Compact:
-    """Put loose levels and small packs together into packs. May be done, and killed, while others use the cache."""
+    """Put loose levels and small packs together into packs. May be done, and killed, while others use the cache.
+
+    A pack is deleted when all that is in it has been written anew, so for a while that needs as much space again.
+    """
 
     path: tyro.conf.Positional[Path]
     """Folder of the cache."""

@@ -11,6 +11,8 @@ from sample_factory.envs.dmlab.level_cache.packs import write_packs
 from sample_factory.envs.dmlab.level_cache.progress import Track, silently
 from sample_factory.envs.dmlab.level_cache.store import LevelStore
 
+_OVERHEAD_BYTES = 600  # of an entry in a pack beyond its payload, about
+
 
 class Imported(NamedTuple):
     """What became of the entries of the other cache."""
@@ -20,10 +22,14 @@ class Imported(NamedTuple):
     """Were stored already."""
     damaged: int
     """Left out."""
+    refused: int
+    """Sound, but above the limit of the cache."""
 
 
 def import_levels(store: LevelStore, origin: LevelStore, track: Track = silently) -> Imported:
     """Add all sound entries of `origin`, in packs, and its lists of seeds. What was done is kept if it is cut short.
+
+    Entries are added in the order of their keys, which are hashes, as long as the limit of `store` allows.
 
     Raises:
         OSError: a pack or a list could not be written, or `origin` cannot be read.
@@ -37,13 +43,15 @@ def import_levels(store: LevelStore, origin: LevelStore, track: Track = silently
         added.update(keys)
     store.packs.refresh()
     _copy_seeds(store, origin, added | copying.present)
-    return Imported(len(added), len(copying.present), copying.damaged)
+    return Imported(len(added), len(copying.present), copying.damaged, copying.refused)
 
 
 class _Copying:
     def __init__(self, store: LevelStore, origin: LevelStore) -> None:
         self.present: set[str] = set()
         self.damaged = 0
+        self.refused = 0
+        self._room = store.room_bytes()
         self._store, self._origin = store, origin
         origin.packs.refresh()
 
@@ -57,10 +65,14 @@ class _Copying:
                 self.present.add(key)
                 continue
             sound = (entry for entry in _candidates(origin, key, known) if fault(entry) is None)
-            if entry := next(sound, None):
-                yield entry
-            else:
+            entry = next(sound, None)
+            if entry is None:
                 self.damaged += 1
+            elif (size := len(entry.payload) + _OVERHEAD_BYTES) > self._room:
+                self.refused += 1
+            else:
+                self._room -= size
+                yield entry
 
 
 def _candidates(origin: LevelStore, key: str, known: dict[str, tuple[str, int]]) -> Iterator[Entry]:

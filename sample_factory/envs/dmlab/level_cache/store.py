@@ -13,6 +13,7 @@ compiles the level, which is always right.
 from __future__ import annotations
 
 import logging
+import math
 import operator
 import os
 from collections.abc import Callable
@@ -101,6 +102,13 @@ class LevelStore:
                 found.update(self._packed_seeds(pack, level))
             if not self._guard("packs", self.packs.refresh):
                 return sorted(found)
+
+    def room_bytes(self) -> float:
+        """Until the limit is reached; infinite without one. Looks at every file."""
+        if self._max_bytes is None:
+            return math.inf
+        self.packs.refresh()
+        return self._max_bytes - self.packs.size_bytes - self.loose.size_bytes()
 
     def close(self) -> None:
         """Give all files back. The store may be used again."""

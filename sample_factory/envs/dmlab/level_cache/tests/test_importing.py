@@ -33,7 +33,7 @@ def contents(folder):
 
 def test_everything_is_taken_over_and_nothing_is_changed(store, origin):
     before = contents(origin.path)
-    assert import_levels(store, origin) == (30, 0, 0)
+    assert import_levels(store, origin) == (30, 0, 0, 0)
     assert holds(store, *range(30))
     assert store.seeds(LEVELS[0]) == [*range(0, 20, 2), 20, 22, 2222]  # 50 is in a list but not stored
     assert contents(origin.path) == before
@@ -41,10 +41,23 @@ def test_everything_is_taken_over_and_nothing_is_changed(store, origin):
 
 def test_what_is_there_is_not_taken_again(store, origin):
     write(store, 5, 100)
-    assert import_levels(store, origin) == (29, 1, 0)
+    assert import_levels(store, origin) == (29, 1, 0, 0)
     before = contents(store.path)
-    assert import_levels(store, origin) == (0, 30, 0)
+    assert import_levels(store, origin) == (0, 30, 0, 0)
     assert contents(store.path) == before
+    assert holds(store, *range(30), 100)
+
+
+def test_the_limit_of_a_cache_holds_for_what_is_imported(store, origin):
+    write(store, 100)
+    limit = store.loose.size_bytes() + 12 * (len(payload_of(0)) + 600)
+    limited = LevelStore(store.path, limit / 10**9)
+    added, present, damaged, refused = import_levels(limited, origin)
+    assert 0 < added < 30 and present == damaged == 0 and added + refused == 30
+    assert limited.packs.size_bytes + limited.loose.size_bytes() <= limit + 20_000  # an empty pack has a few pages
+    assert import_levels(limited, origin) == (0, added, 0, refused)
+    assert sum(limited.read(key_of(number)) is not None for number in range(30)) == added
+    assert import_levels(LevelStore(store.path), origin) == (refused, added, 0, 0)
     assert holds(store, *range(30), 100)
 
 
@@ -52,7 +65,7 @@ def test_damaged_levels_are_left_out(store, origin):
     loose_path(origin, 12).write_bytes(b"torn")
     (origin.path / key_of(25)).write_bytes(b"torn")
     before = contents(origin.path)
-    assert import_levels(store, origin) == (28, 0, 2)
+    assert import_levels(store, origin) == (28, 0, 2, 0)
     assert store.read(key_of(12)) is None and store.read(key_of(25)) is None
     assert contents(origin.path) == before
 
@@ -60,7 +73,7 @@ def test_damaged_levels_are_left_out(store, origin):
 def test_levels_whose_checksum_is_right_but_whose_map_is_missing_are_left_out(store, origin):
     bad = entry_of(12)._replace(payload=pk3("other_noaas_0"))
     loose_path(origin, 12).write_bytes(encode(bad))
-    assert import_levels(store, origin) == (29, 0, 1)
+    assert import_levels(store, origin) == (29, 0, 1, 0)
     assert store.read(key_of(12)) is None
 
 
