@@ -80,11 +80,13 @@ _read = _written
 
 
 def _main(command: Sequence[str]) -> int:
-    from ray.cluster_utils import Cluster
-
     # Not in the tests' folder: the names of sockets must be short.
     folder = tempfile.mkdtemp(prefix="ray_")
-    head = _NODE | {"include_dashboard": False, "temp_dir": folder}
+    # For what Ray keeps outside a cluster's own folder as well, whose place it takes for granted.
+    os.environ["RAY_TMPDIR"] = folder
+    from ray.cluster_utils import Cluster  # reads it
+
+    head = _NODE | {"include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:
         nodes = [cluster.add_node(**_NODE)]
