@@ -1,6 +1,7 @@
 """Ways to store compiled levels, compared: why the level cache has loose files and packs. Knows none of them by name.
 
     python -m benchmarks.level_stores --out level_stores.json            # 1 M entries of 1 to 2 KB, 20 k of 25 to 30 KB
+    python -m benchmarks.level_stores --entries 0 --large_entries 1000000 --kinds packs        # writes 28 GB
     python -m benchmarks.level_stores --entries 20000 --seconds 5        # a quick look
 
 For each kind: lookups of one process for each second of a core, everything in memory; lookups/s, writes/s and the
@@ -102,7 +103,8 @@ _TITLE = (
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--entries", type=int, default=1_000_000, help="small ones; a fiftieth of it are large")
+    parser.add_argument("--entries", type=int, default=1_000_000, help="small ones; none with 0")
+    parser.add_argument("--large_entries", type=int, default=None, help="by default a fiftieth of the small ones")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long all processes use each kind")
     parser.add_argument("--readers", type=int, default=100)
     parser.add_argument("--writers", type=int, default=4)
@@ -113,13 +115,16 @@ def main() -> int:
     parser.add_argument("--pages", action="store_true", help="compare page sizes of packs")
     arguments = parser.parse_args()
     small = Sizes(arguments.entries, 1000, 2000)
-    large = Sizes(max(arguments.entries // 50, 1), 25_000, 30_000)
+    num_large = arguments.large_entries
+    large = Sizes(max(arguments.entries // 50, 1) if num_large is None else num_large, 25_000, 30_000)
     print(f"load average before: {os.getloadavg()[0]:.2f}, {os.cpu_count()} cores", flush=True)
     if arguments.pages:
         compare_pages(large, arguments.folder)
         return 0
     outcomes = []
     for sizes, is_crowded in ((small, True), (large, False)):
+        if not sizes.entries:
+            continue
         print(f"\n{sizes.entries:,} entries of {sizes.smallest:,} to {sizes.largest:,} bytes\n{_TITLE}", flush=True)
         for name in arguments.kinds:
             outcome = _measured(name, sizes, arguments, is_crowded)
