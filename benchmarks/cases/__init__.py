@@ -14,7 +14,7 @@ from benchmarks.cases.breakout import breakout
 from benchmarks.cases.cartpole import cartpole
 from benchmarks.cases.cartpole_small import cartpole_small
 from benchmarks.cases.case import ROOT, Case, Setting, System
-from benchmarks.cases.doom import doom
+from benchmarks.cases.doom import doom, doom_32
 from benchmarks.cases.half_cheetah import half_cheetah
 from benchmarks.cases.multi_agent import multi_agent
 from benchmarks.cases.policies import policies_acrobot, policies_cartpole
@@ -27,6 +27,7 @@ def all_cases(python: str = sys.executable, device: str = "cpu") -> dict[str, Ca
     """Every case by name; `python` runs this project's own engine, `device` is where all systems learn."""
     training = (
         doom,
+        doom_32,
         cartpole,
         cartpole_small,
         breakout,

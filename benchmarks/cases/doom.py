@@ -1,6 +1,8 @@
-"""`doom`: images, convolutions, a recurrent network, an expensive simulator. Runs nothing."""
+"""`doom` and `doom_32`: images, convolutions, a recurrent network, an expensive simulator. Runs nothing."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from benchmarks.cases.case import Case
 from benchmarks.cases.command_lines import our_engine, ours, sample_factory2, sf2
@@ -68,4 +70,17 @@ def doom(python: str, device: str) -> Case:
             rollout=32,
             batch_size=1024,
         ),
+    )
+
+
+def doom_32(python: str, device: str) -> Case:
+    """The same with 32 games in every system, to compare memory."""
+    case = doom(python, device)
+    (peer,) = case.peers
+    return replace(
+        case,
+        name="doom_32",
+        what=f"{case.what}; 32 games",
+        ours=replace(case.ours, settings=(ours(2, 16), ours(2, 16, splits=2), ours(4, 8))),
+        peers=(replace(peer, settings=(sf2(2, 16, splits=1), sf2(2, 16), sf2(4, 8))),),
     )

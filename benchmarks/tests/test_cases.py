@@ -17,6 +17,7 @@ from sample_factory.models.actor_critic import make_actor_critic
 CASES = all_cases()
 _NEEDS = {
     "doom": ("vizdoom", "cv2"),
+    "doom_32": ("vizdoom", "cv2"),
     "sampler_doom": ("vizdoom", "cv2"),
     "breakout": ("ale_py", "envpool", "cv2"),
     "sampler_breakout": ("ale_py", "envpool", "cv2"),
