@@ -116,6 +116,10 @@ class Study:
         if self.runner is not None and self.runner.poll() is None:
             self.runner.kill()
             self.runner.wait()
+        with contextlib.suppress(ValueError):
+            # An attempt that is still on its way must not run: only those that have begun have a pid to kill.
+            ledger = Ledger(self.folder)
+            ledger.stop([entry.name for entry in ledger.entries()])
         for entry in self.entries().values():
             if entry.state == "running" and entry.pid is not None and psutil.pid_exists(entry.pid):
                 with contextlib.suppress(ProcessLookupError):
