@@ -4,10 +4,11 @@ A batched environment is a fixed number of rows; a row is one agent of one envir
 arrays that the caller owns (rows of a trajectory block in shared memory), so a native batched environment costs one
 call for hundreds of rows and a Python environment loses nothing.
 
-Episode ends follow *next-step autoreset* (Gymnasium's default): the step that ends an episode writes the true final
-observation; the next step of that row ignores its action, resets, and is marked invalid and resetting. Environments
-that can only reset within the same step mark a truncated last step invalid as well, because its final observation is
-lost.
+A step that terminates an episode starts the next one within itself: nothing is learnt from the last observation, so the
+first one of the next episode takes its place. A step that truncates one writes the true last observation, which is
+worth something; the next step of that row ignores its action, resets, and is marked invalid and resetting. Native
+batches that always reset in the next step (Gymnasium's default) keep to that, with one more step that only resets;
+those that always reset within the same step mark a truncated last step invalid, because its observation is lost.
 """
 
 from __future__ import annotations
@@ -65,7 +66,8 @@ class BatchedEnv(Protocol):
     """A fixed number of rows stepped together.
 
     It may have more: `warm_up` and `use_players` (see `GymnasiumList`), and `set_reward_shaping(reward_shaping, row)`
-    with the attribute `reward_shaping` (see `sample_factory.envs.reward_shaping`).
+    with the attribute `reward_shaping` (see `sample_factory.envs.reward_shaping`). With a `shows_last` that is set, an
+    episode that terminates is ended like one that is truncated, for those who want to look at its end.
     """
 
     num_rows: int

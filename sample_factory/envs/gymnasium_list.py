@@ -28,7 +28,10 @@ _NO_LIMIT = np.iinfo(np.int32).max
 
 
 class GymnasiumList:
-    """Steps environments one after another, with next-step autoreset.
+    """Steps environments one after another.
+
+    A terminated episode is followed by the next one at once; a truncated one in the next step, which only resets,
+    because its last observation is still worth something.
 
     Args:
         name: full environment name, for messages.
@@ -56,10 +59,12 @@ class GymnasiumList:
         self._limits = np.full(num_envs, _NO_LIMIT, np.int32)
         self._elapsed = np.zeros(num_envs, np.int32)
         self._frames = np.ones(num_envs, np.int32)
-        self._resetting: list[int] = []  # rows whose last step ended an episode
+        self._resetting: list[int] = []  # rows whose last step truncated an episode
         self._rebuilt: list[int] = []  # rows whose environment failed in this step
         self._shaping: dict[int, RewardShaping] = {}  # of rows for which it was changed
         self._next_players: np.ndarray | None = None
+        self.shows_last = False
+        """Whether a terminated episode is treated like a truncated one: its end can be looked at."""
         for i in range(num_envs):
             self._adopt(i)
 
@@ -100,7 +105,7 @@ class GymnasiumList:
 
     # hot path
     def step(self, actions: np.ndarray, out: Mapping[str, np.ndarray], result: StepArrays) -> Sequence[EpisodeInfo]:
-        """Step every environment once; those whose episode has ended are reset instead."""
+        """Step every environment once; those whose episode was truncated are reset instead."""
         self._step_count += 1
         self._elapsed += 1
         self._rebuilt = []
@@ -121,7 +126,7 @@ class GymnasiumList:
                     outcomes.append((self._rebuild(row, None), 0.0, False, False, {}))
             observations, rewards, terminated, truncated, infos = zip(*outcomes, strict=True)
             self._writer.write(observations, out)
-        return self._finish(rewards, terminated, truncated, infos, result)
+        return self._finish(rewards, terminated, truncated, infos, result, out)
 
     def use_players(self, next_players: np.ndarray) -> None:
         """Tell environments that have a `policy_index`, before each reset, which policy will play the episode.
@@ -177,7 +182,13 @@ class GymnasiumList:
 
     # hot path
     def _finish(
-        self, rewards: Any, terminated: Any, truncated: Any, infos: Sequence[Mapping[str, Any]], result: StepArrays
+        self,
+        rewards: Any,
+        terminated: Any,
+        truncated: Any,
+        infos: Sequence[Mapping[str, Any]],
+        result: StepArrays,
+        out: Mapping[str, np.ndarray],
     ) -> list[EpisodeInfo]:
         result.rewards[:] = rewards
         result.terminated[:] = terminated
@@ -194,8 +205,20 @@ class GymnasiumList:
             self._elapsed[row] = 0
             result.valid[row], result.resets[row], result.frames[row] = False, True, 0
         np.logical_or(result.truncated, self._elapsed >= self._limits, out=result.truncated)
-        self._resetting = (result.terminated | result.truncated).nonzero()[0].tolist()
-        return [EpisodeInfo(row, infos[row]) for row in self._resetting]
+        ended = (result.terminated | result.truncated).nonzero()[0].tolist()
+        self._resetting = [row for row in ended if self.shows_last or not result.terminated[row]]
+        if len(ended) > len(self._resetting):
+            self._restart_terminated(out, result)
+        return [EpisodeInfo(row, infos[row]) for row in ended]
+
+    def _restart_terminated(self, out: Mapping[str, np.ndarray], result: StepArrays) -> None:
+        for row in result.terminated.nonzero()[0].tolist():
+            place = {name: array[row] for name, array in out.items()} if self._in_place else None
+            observation = self._reset_member(row, None, place)
+            if place is None:
+                self._writer.write([observation], {name: array[row : row + 1] for name, array in out.items()})
+            result.resets[row] = True
+            self._elapsed[row] = 0
 
     def _rows(self, out: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray] | None]:
         if not self._in_place:

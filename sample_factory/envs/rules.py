@@ -47,7 +47,7 @@ RULES: Mapping[str, Rule] = {
     "agents-change": Rule("fatal", "return one entry per agent at every step; info['is_active']=False for absent ones"),
     # how episodes follow one another
     "reset-ignored": Rule("violation", "let reset put back everything that decides about the end of an episode"),
-    "no-autoreset": Rule("fatal", "reset a row by itself: the step after its episode has ended starts the next one"),
+    "no-autoreset": Rule("fatal", "reset a row by itself, at the latest in the step after its episode has ended"),
     "wrong-autoreset-mode": Rule("violation", "declare the mode that is really used in metadata['autoreset_mode']"),
     "valid-on-reset": Rule("violation", "set valid to False where a step only resets or has lost its observation"),
     "reward-on-invalid": Rule("violation", "write the reward 0 where valid is False"),

@@ -65,13 +65,14 @@ def vtrace(
     """
     assert log_ratios.shape == rewards.shape
     steps = _classify(rewards, terminated, valid, resets, values, gamma)
-    ratios = torch.where(steps.decides, log_ratios, 0.0).exp()
+    silent = ~steps.decides
+    ratios = log_ratios.masked_fill(silent, 0.0).exp_()
     rho = ratios.clamp(max=rho_clip)
     # Inactive steps carry corrections through whatever the clips are: they are not decisions.
-    carry = steps.discounts * torch.where(steps.inactive, 1.0, ratios.clamp(max=c_clip))
-    deltas = torch.where(steps.decides, rho * _temporal_differences(steps, steps.values), 0.0)
-    targets = steps.values + _accumulate(deltas, carry, steps.blocked)
-    advantages = torch.where(steps.decides, rho * _temporal_differences(steps, targets), 0.0)
+    carry = ratios.clamp(max=c_clip).masked_fill_(steps.inactive, 1.0).mul_(steps.discounts)
+    deltas = _temporal_differences(steps, steps.values).mul_(rho).masked_fill_(silent, 0.0)
+    targets = _accumulate(deltas, carry, steps.blocked).add_(steps.values)
+    advantages = _temporal_differences(steps, targets).mul_(rho).masked_fill_(silent, 0.0)
     return VTrace(targets[:-1], advantages)
 
 
@@ -95,10 +96,11 @@ def gae(
     """
     steps = _classify(rewards, terminated, valid, resets, values, gamma)
     carry = torch.where(steps.inactive, steps.discounts, steps.discounts * gae_lambda)
-    deltas = torch.where(steps.decides, _temporal_differences(steps, steps.values), 0.0)
+    silent = ~steps.decides
+    deltas = _temporal_differences(steps, steps.values).masked_fill_(silent, 0.0)
     advantages = _accumulate(deltas, carry, steps.blocked)
     returns = steps.values + advantages
-    return torch.where(steps.decides, advantages[:-1], 0.0), returns[:-1]
+    return advantages[:-1].masked_fill_(silent, 0.0), returns[:-1]
 
 
 def _classify(
@@ -112,29 +114,34 @@ def _classify(
     blocked = terminated | cut
     inactive = ~(valid | cut)
     discounts = torch.full_like(rewards, gamma).masked_fill_(blocked, 0.0)
-    rewards = torch.where(cut, 0.0, rewards)
+    rewards = rewards.masked_fill(cut, 0.0)
     if bool(inactive.any()):
         own = torch.where(inactive, rewards, values[:-1])
-        carry = torch.where(inactive, discounts, 0.0)
+        carry = discounts.masked_fill(~inactive, 0.0)
         values = _accumulate(own, carry, blocked | ~inactive, last=values[-1])
     return _Steps(valid & ~cut, inactive, blocked, discounts, rewards, values)
 
 
 def _temporal_differences(steps: _Steps, successors: Tensor) -> Tensor:
     """r_t + discount_t * successors_{t+1} - V_t, [T, B]. `where` and not a product: 0 * NaN is NaN."""
-    future = steps.discounts * torch.where(steps.blocked, 0.0, successors[1:])
-    return steps.rewards + future - steps.values[:-1]
+    future = successors[1:].masked_fill(steps.blocked, 0.0).mul_(steps.discounts)
+    return future.add_(steps.rewards).sub_(steps.values[:-1])
 
 
 def _accumulate(terms: Tensor, carry: Tensor, blocked: Tensor, last: Tensor | None = None) -> Tensor:
-    """[T + 1, B]: y_t = terms_t + carry_t * y_{t+1}, the second summand left out where blocked; y_T = last, or 0."""
+    """[T + 1, B]: y_t = terms_t + carry_t * y_{t+1}, the second summand left out where blocked; y_T = last, or 0.
+
+    Where blocked, carry must be 0.
+    """
     out = terms.new_zeros(len(terms) + 1, *terms.shape[1:])
     if last is not None:
         out[-1] = last
     rows = out.unbind()
+    # Carrying 0 of something leaves it out, but for NaN and infinity.
+    is_finite = bool((terms.isfinite().all() & rows[-1].isfinite().all()).item())
+    stops = [None] * len(terms) if is_finite else blocked.unbind()
     after = rows[-1]
-    # The only loop over time: two small operations a step, on rows that were split beforehand.
-    steps = zip(terms.unbind(), carry.unbind(), blocked.unbind(), rows, strict=False)
-    for term, weight, stop, row in reversed(list(steps)):
-        after = torch.addcmul(term, weight, after.masked_fill(stop, 0.0), out=row)
+    # The only loop over time, on rows that were split beforehand.
+    for term, weight, stop, row in reversed(list(zip(terms.unbind(), carry.unbind(), stops, rows, strict=False))):
+        after = torch.addcmul(term, weight, after if stop is None else after.masked_fill(stop, 0.0), out=row)
     return out

@@ -74,6 +74,7 @@ class Learner:
             eps=options.adam_eps,
             fused=True,
         )
+        self._parameters = [parameter for network in networks for parameter in network.parameters()]
 
     def retune(self, options: LearningConfig) -> None:
         """Train with other numbers from the next batch on; choices of network, schedule and precision must stay."""
@@ -182,7 +183,7 @@ class Learner:
         logits, values = joined[:2]
         now, last = logits[:steps], values[:steps]
         log_probs = distributions.log_prob(self._layout, now, part.actions, mask)
-        log_ratios = torch.where(part.valid, log_probs - part.log_probs, torch.zeros_like(log_probs))
+        log_ratios = (log_probs - part.log_probs).masked_fill(~part.valid, 0.0)
         advantages, targets = self._advantages(part, log_ratios.detach(), values.detach())
         minibatch = Minibatch(
             part.actions, part.logits, part.log_probs, part.values, advantages, targets, part.valid, mask
@@ -192,7 +193,8 @@ class Learner:
             features, core_out = joined[2:]
             auxiliary = self._auxiliary(features, core_out, part.actions, part.valid, part.resets)
             terms = terms._replace(total=terms.total + auxiliary, auxiliary=auxiliary.detach())
-        self._optimizer.zero_grad(set_to_none=True)
+        for parameter in self._parameters:  # the optimizer's own way takes 70 us
+            parameter.grad = None
         terms.total.backward()  # type: ignore[no-untyped-call]
         self._backward(outputs, joined)
         norm = self._clip_gradients() if self._options.max_grad_norm > 0 or with_statistics else None
@@ -272,8 +274,7 @@ class Learner:
 
     def _clip_gradients(self) -> Tensor:
         limit = self._options.max_grad_norm
-        parameters = [parameter for group in self._optimizer.param_groups for parameter in group["params"]]
-        return torch.nn.utils.clip_grad_norm_(parameters, limit if limit > 0 else float("inf"))
+        return torch.nn.utils.clip_grad_norm_(self._parameters, limit if limit > 0 else float("inf"), foreach=True)
 
     def _adapt_learning_rate(self, schedule: str, divergences: list[float]) -> None:
         if self._options.lr_schedule != schedule:

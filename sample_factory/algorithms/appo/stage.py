@@ -39,6 +39,8 @@ class Stage:
         self._name, self._options, self._render_mode, self._keeps_demos = name, options, render_mode, keeps_demos
         self._shown: Any = None
         self.env = batch_envs(name, self._make, 1)
+        if hasattr(self.env, "shows_last"):
+            self.env.shows_last = True
 
     @property
     def fps(self) -> float:

@@ -41,12 +41,14 @@ class SmallGame(ABC):
         self.num_games = num_games
         self.num_rows = num_games * self.num_agents
         self.max_steps = max_steps
+        self.shows_last = False
+        """Whether a terminated episode is treated like a truncated one: its end can be looked at."""
         self.observation_space, self.action_space = observation_space, action_space
         self.keys = observation_keys(observation_space)
         self.actions = action_layout(action_space)
         self._rng = np.random.default_rng()
         self._elapsed = np.zeros(num_games, np.int32)
-        self._ended = np.zeros(num_games, bool)
+        self._ended = np.zeros(num_games, bool)  # and are not yet started anew
 
     @abstractmethod
     def _start(self, games: np.ndarray) -> None:
@@ -57,7 +59,7 @@ class SmallGame(ABC):
     def _play(self, actions: np.ndarray) -> tuple[Any, Any]:
         """Play one step of every game with `actions` [num_games, num_agents].
 
-        A game that has ended is played as well, harmlessly: it is started anew and what is returned for it dropped.
+        A game that was truncated is played as well, harmlessly: it is started anew and what is returned for it dropped.
 
         Returns:
             Rewards that broadcast to [num_games, num_agents], and which games have ended by their rules [num_games].
@@ -87,25 +89,25 @@ class SmallGame(ABC):
 
     # hot path
     def step(self, actions: np.ndarray, out: Mapping[str, np.ndarray], result: StepArrays) -> Sequence[EpisodeInfo]:
-        """Step every game; those whose episode has ended are reset instead."""
-        resets = self._ended.copy()
+        """Step every game. One that has terminated starts anew at once, one that was truncated in the next step."""
+        late = self._ended.copy()
         rewards, terminated = self._play(self._per_agent(actions[:, 0]))
         self._elapsed += 1
-        playing = ~resets
+        playing = ~late
         terminated = terminated & playing
         truncated = (self._elapsed >= self.max_steps) & playing & ~terminated
-        np.logical_or(terminated, truncated, out=self._ended)
+        resets = late if self.shows_last else late | terminated
         self._per_agent(result.rewards)[:] = rewards * playing[:, None]
         for array, value in zip(result[1:], (terminated, truncated, playing, resets, playing), strict=True):
             self._per_agent(array)[:] = value[:, None]
+        ended = np.flatnonzero(result.terminated | result.truncated).tolist()
+        episodes = [EpisodeInfo(row, self._info(row)) for row in ended]
+        self._ended = (terminated | truncated) & ~resets
         if resets.any():
             self._elapsed[resets] = 0
             self._start(resets)
         self._observe(self._per_agent(out["obs"]))
-        if not self._ended.any():
-            return []
-        ended = np.flatnonzero(result.terminated | result.truncated).tolist()
-        return [EpisodeInfo(row, self._info(row)) for row in ended]
+        return episodes
 
     def render(self) -> str:
         """The state of game 0 in words."""
@@ -125,6 +127,7 @@ class OneGame(gym.Env[np.ndarray, Any]):
 
     def __init__(self, game: SmallGame, render_mode: str | None = None) -> None:
         assert game.num_rows == 1
+        game.shows_last = True
         self.observation_space, self.action_space = game.observation_space, game.action_space
         self.render_mode = render_mode
         self._game = game

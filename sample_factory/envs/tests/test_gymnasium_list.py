@@ -24,12 +24,23 @@ def of(env_type, num_envs=1, **kwargs):
     return Runner(GymnasiumList(env_type.__name__, lambda _: env_type(**kwargs), num_envs))
 
 
-def test_final_observation_is_written_and_the_next_step_only_resets():
+def test_a_terminated_episode_is_followed_by_the_next_one_at_once():
     runner = of(Counting, length=2)
+    runner.reset()
+    assert not runner.step([0])[1].resets[0]
+    out, result, episodes = runner.step([0])
+    assert out["obs"].tolist() == [[2, 0]] and result == (2, True, False, True, True, 1)
+    assert [(e.row, e.info) for e in episodes] == [(0, {"true_objective": 10.0})]
+    out, result, episodes = runner.step([0])
+    assert out["obs"].tolist() == [[2, 1]] and result == (1, False, False, True, False, 1) and episodes == []
+
+
+def test_the_last_observation_of_a_truncated_episode_is_kept_and_the_next_step_only_resets():
+    runner = of(Counting, length=2, truncates=True)
     runner.reset()
     runner.step([0])
     out, result, episodes = runner.step([0])
-    assert out["obs"].tolist() == [[1, 2]] and result.terminated[0] and not result.resets[0] and result.valid[0]
+    assert out["obs"].tolist() == [[1, 2]] and result == (2, False, True, True, False, 1)
     assert [(e.row, e.info) for e in episodes] == [(0, {"true_objective": 10.0})]
     out, result, episodes = runner.step([0])
     assert out["obs"].tolist() == [[2, 0]] and episodes == []
@@ -68,7 +79,7 @@ def test_same_outcome_as_a_plain_loop(gym_id):
     space.seed(1)
     keys = runner.env.keys
     is_dict = isinstance(plain[0].observation_space, gym.spaces.Dict)
-    ended = [False] * num_envs
+    late = [False] * num_envs  # truncated, and not yet started anew
     num_ends = 0
 
     def same(observation, out, row):
@@ -84,17 +95,17 @@ def test_same_outcome_as_a_plain_loop(gym_id):
         out, result, episodes = runner.step([runner.env.actions.encode(action) for action in actions])
         assert {e.row for e in episodes} == set(np.flatnonzero(result.terminated | result.truncated))
         for i, env in enumerate(plain):
-            assert result.valid[i] == (not ended[i]) and result.resets[i] == ended[i]
-            if ended[i]:
+            assert result.valid[i] == (not late[i]) and result.resets[i] == (late[i] or result.terminated[i])
+            if late[i]:
                 same(env.reset()[0], out, i)
-                ended[i] = False
+                late[i] = False
                 continue
             observation, reward, terminated, truncated, _ = env.step(actions[i])
-            same(observation, out, i)
+            same(env.reset()[0] if terminated else observation, out, i)
             assert result.rewards[i] == np.float32(reward)
             assert (result.terminated[i], result.truncated[i]) == (terminated, truncated)
-            ended[i] = terminated or truncated
-            num_ends += ended[i]
+            late[i] = truncated and not terminated
+            num_ends += terminated or truncated
     assert num_ends >= num_envs
 
 
@@ -148,7 +159,6 @@ def test_each_environment_gets_its_own_seed_at_the_first_reset_only():
 
     runner = of(Seeded, num_envs=2, length=1)
     runner.reset(seed=40)
-    runner.step([0, 0])
     runner.step([0, 0])
     assert seeds == [40, 41, None, None]
     runner.reset(seed=2**32 - 1)
@@ -208,7 +218,8 @@ def test_errors_in_reset_use_the_same_budget():
         of(Unstartable).reset()
 
 
-def test_an_error_at_autoreset_is_recovered():
+@pytest.mark.parametrize("truncates", [False, True])
+def test_an_error_at_autoreset_is_recovered(truncates):
     class FailsOnce(Counting):
         failed = False
 
@@ -218,11 +229,13 @@ def test_an_error_at_autoreset_is_recovered():
                 raise OSError("port in use")
             return super().reset(seed=seed)
 
-    runner = of(FailsOnce, length=1)
+    runner = of(FailsOnce, length=1, truncates=truncates)
     runner.reset()
-    runner.step([0])
-    _, result, _ = runner.step([0])
-    assert result.resets[0] and not result.valid[0] and runner.env.num_failures == 1
+    if truncates:
+        runner.step([0])
+    out, result, _ = runner.step([0])
+    assert result.resets[0] and result.valid[0] == (not truncates) and runner.env.num_failures == 1
+    assert out["obs"].tolist() == [[1, 0]]  # of the new environment
     assert runner.step([0])[1].valid[0]
 
 
@@ -276,7 +289,7 @@ def test_warming_up_leads_each_row_a_number_of_steps_into_its_episodes(kind, tru
     # [episode, step]: three steps are a whole episode, after which the next one has begun.
     assert runner.out["obs"].tolist() == [[1, 0], [1, 2], [2, 0], [3, 1]]
     out, result, _ = runner.step([0] * 4)
-    assert out["obs"].tolist() == [[1, 1], [1, 3], [2, 1], [3, 2]]
+    assert out["obs"].tolist() == [[1, 1], [1, 3] if truncates else [2, 0], [2, 1], [3, 2]]
     assert (result.terminated | result.truncated).tolist() == [False, True, False, False]
 
 

@@ -71,7 +71,7 @@ def test_sides_in_turn_are_read_from_the_last_round():
 
 
 def test_the_last_round_is_seen_from_each_side_and_forgotten_at_a_reset():
-    runner = make(2, 1)
+    runner = make(3, 1)
     assert runner.reset(seed=0)["obs"].tolist() == [[0, 0, 0], [1, 0, 0]]
     assert runner.step([HEADS, TAILS])[0]["obs"].tolist() == [[0, 1, -1], [1, -1, 1]]
     assert runner.step([TAILS, TAILS])[0]["obs"].tolist() == [[0, -1, -1], [1, -1, -1]]
@@ -89,4 +89,3 @@ def test_the_share_of_heads_of_every_agent_is_told_at_the_end_of_each_episode():
         assert [(episode.row, episode.extra) for episode in told] == [
             (row, {"heads": share}) for row, share in enumerate([1, 0, 0.25, 0.5])
         ]
-        runner.step([1, 1, 1, 1])  # only resets

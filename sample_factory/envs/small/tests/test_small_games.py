@@ -38,16 +38,25 @@ def play(name, seed, num_envs=6, steps=60, action_seed=5):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_step_after_an_end_only_resets(name):
+def test_a_terminated_episode_is_followed_at_once_and_a_truncated_one_by_a_step_that_only_resets(name):
     seen, results = play(name, seed=0)
-    ended = np.zeros(seen.shape[1], bool)
+    late = np.zeros(seen.shape[1], bool)
     for result in results:
-        np.testing.assert_array_equal(result.resets, ended)
-        np.testing.assert_array_equal(result.valid, ~ended)
-        np.testing.assert_array_equal(result.frames, ~ended)
-        assert not result.rewards[ended].any() and not (result.terminated & result.truncated).any()
-        ended = result.terminated | result.truncated
+        np.testing.assert_array_equal(result.resets, late | result.terminated)
+        np.testing.assert_array_equal(result.valid, ~late)
+        np.testing.assert_array_equal(result.frames, ~late)
+        assert not (result.rewards[late].any() or result.terminated[late].any() or result.truncated[late].any())
+        assert not (result.terminated & result.truncated).any()
+        late = result.truncated
     assert sum(result.resets.sum() for result in results) > 6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_first_observations_are_those_of_a_reset_whichever_way_an_episode_ended(name):
+    seen, results = play(name, seed=0, num_envs=50)
+    firsts = {observation.tobytes() for seed in range(40) for observation in play(name, seed, 50, steps=0)[0][0]}
+    begun = [observation for result, out in zip(results, seen[1:], strict=True) for observation in out[result.resets]]
+    assert len(begun) > 50 and all(observation.tobytes() in firsts for observation in begun)
 
 
 @pytest.mark.parametrize("name", NAMES)

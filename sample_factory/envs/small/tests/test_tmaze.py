@@ -74,14 +74,11 @@ def test_step_limit_truncates_and_the_next_step_resets():
     assert [(bool(r.valid[0]), bool(r.resets[0])) for r in results[5:]] == [(True, False), (False, True), (True, False)]
 
 
-def test_the_step_after_a_choice_only_resets():
+def test_a_choice_ends_the_episode_and_begins_the_next():
     runner = Runner(make_batched("tmaze_1", CFG, 1))
     runner.reset(seed=0)
     runner.step([FORWARD])
-    assert runner.step([LEFT])[1].terminated[0]
     out, result, episodes = runner.step([LEFT])
-    assert (
-        [array.item() for array in result] == [0, False, False, False, True, 0]
-        and episodes == []
-        and out["obs"][0, :2].sum() == 1
-    )
+    assert [array.item() for array in result[1:]] == [True, False, True, True, 1]
+    assert [episode.row for episode in episodes] == [0] and out["obs"][0, :2].sum() == 1
+    assert not runner.step([FORWARD])[1].resets[0]
