@@ -78,7 +78,9 @@ def compare_dynamics(name: str, num_steps: int = 1000, seed: int = 0, scale: flo
     Args:
         scale: of the random actions, which are uniform within the bounds.
     """
-    ours, theirs = make(name, "envpool", 1), make(name, "gymnasium", 1)
+    ours = make(name, "envpool", 1)
+    theirs: Any = make(name, "gymnasium", 1)
+    theirs.shows_last = True  # as EnvPool's do
     outs = [zero_rows(env.keys, 1) for env in (ours, theirs)]
     results = [new_step_arrays(1) for _ in range(2)]
     ours.reset(seed, outs[0])

@@ -93,6 +93,7 @@ def test_the_raw_score_is_reported_and_rewards_are_shaped(deepmind_lab, short_ep
 
 def test_what_was_seen_last_stands_for_the_observation_that_does_not_exist(deepmind_lab, short_episodes, tmp_path):
     env = make_batched(LANGUAGE, options(tmp_path), 1)
+    env.shows_last = True
     before, out = zero_rows(env.keys, 1), zero_rows(env.keys, 1)
     env.reset(0, out)
     result = new_step_arrays(1)
