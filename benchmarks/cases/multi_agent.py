@@ -53,6 +53,7 @@ def multi_agent(python: str, device: str) -> Case:
                     "--batch_size=2048",
                 ),
                 (
+                    sf2_native_batch(1, 512, "games", _ENV),
                     sf2_native_batch(1, 128, "games", _ENV),
                     sf2_native_batch(2, 64, "games", _ENV),
                     sf2_native_batch(2, 16, "games", _ENV),
@@ -66,6 +67,7 @@ def multi_agent(python: str, device: str) -> Case:
                 device,
                 (f"--env={_ENV}", "--layers", "64", "64", "--rollout=32", "--batch_size=2048"),
                 (
+                    sb3_setting("games", 512, 1),
                     sb3_setting("games", 256, 1),
                     sb3_setting("games", 64, 1),
                     sb3_setting("games", 64, 2),
