@@ -39,6 +39,7 @@ class Batch:
 
 _PLAIN = ("states", "actions", "rewards", "terminated", "valid", "resets", "versions")
 _RECORDED = ("action_logits", "log_probs", "values")
+_NEVER = np.iinfo(np.int32).max
 
 
 class Batcher:
@@ -61,8 +62,8 @@ class Batcher:
         Args:
             num_rows: trajectories of an iteration.
             double: have memory for two batches, so that one can be filled while the other is used.
-            release_early: give blocks back when copied; otherwise after the update, once no other block is READY: then
-                all of them are sampled into at a time and nobody else wants the cores, which is what taking turns is.
+            release_early: give blocks back when copied; otherwise when every row that is there has been trained on:
+                then all of them are sampled into at a time and nobody else wants the cores, which is taking turns.
             on_release: told the block that was given back.
         """
         self._ledger, self._blocks, self._policy = ledger, blocks, policy
@@ -75,6 +76,7 @@ class Batcher:
         self._spare = self._allocate() if double else None
         self._filled = 0
         self._current: tuple[int, np.ndarray] | None = None  # block being copied and its rows still to copy
+        self._oldest = np.empty(0, np.int32)  # version of this policy that acted in each of its rows
         self._loaded: dict[str, Tensor] = {}  # that block on the device, whole: pieces would be as many transfers
         self._copied: list[int] = []  # blocks of the batch that is being collected
         self._used: list[int] = []  # blocks of earlier batches
@@ -95,7 +97,7 @@ class Batcher:
         """
         if self._current is not None:  # there may have been an update since its rows were chosen
             index, rows = self._current
-            self._current = index, self._young(self._blocks[index], rows, version)
+            self._current = index, self._young(rows, version)
         while self._filled < self._batch.num_rows:
             if self._current is None and not self._take_block(version):
                 return None
@@ -111,7 +113,7 @@ class Batcher:
             self._batch = self._allocate()
         self._used += self._copied
         self._copied.clear()
-        if not self._ledger.ready(self._policy):
+        if self._current is None and not self._ledger.ready(self._policy):
             self._give_back(self._used)
 
     def resize(self, num_rows: int) -> None:
@@ -157,14 +159,14 @@ class Batcher:
         self.samples += int(own.sum())
         useful = np.flatnonzero((own & block.valid).any(axis=0))
         self._loaded = {}
-        self._current = index, self._young(block, useful, version)
+        self._oldest = block.versions.min(axis=0, where=own, initial=_NEVER)
+        self._current = index, self._young(useful, version)
         return True
 
-    def _young(self, block: Block, rows: np.ndarray, version: int) -> np.ndarray:
-        """Those of `rows` that are not too old to be trained on; counts the others."""
-        own = block.policy_ids[:, rows] == self._policy
+    def _young(self, rows: np.ndarray, version: int) -> np.ndarray:
+        """Those of the current block's `rows` that are not too old to be trained on; counts the others."""
         first = max(self._first_version, version - self._max_lag + 1)
-        old = (own & (block.versions[:, rows] < first)).any(axis=0)
+        old = self._oldest[rows] < first
         self.discarded_rows += int(old.sum())
         young: np.ndarray = rows[~old]
         return young

@@ -73,7 +73,7 @@ def learner_arguments(wiring: Wiring, policy: int) -> dict[str, Any]:
         "directory": checkpoint_folder(wiring.folder, policy),
         "policy": policy,
         "tuned": tuple(tuned_values(config.learning, config.pbt)),
-        "release_early": not plan.alternate or wiring.num_policies > 1,
+        "release_early": plan.release_early,
         "device": facts.machine.device,
         "bfloat16": plan.bfloat16,
         "background": config.learning.train_in_background_thread and not plan.alternate,

@@ -24,7 +24,7 @@ from sample_factory.algorithms.appo.plan import iteration_rows
 from sample_factory.algorithms.appo.uploads import lock_pages
 from sample_factory.config.checkpoint import CheckpointConfig
 from sample_factory.config.learning import LearningConfig
-from sample_factory.models.flat import flatten_into, load_flat
+from sample_factory.models.flat import FlatWeights
 from sample_factory.sampling.blocks import BlockSchema, block_view
 from sample_factory.sampling.ledger import Ledger
 from sample_factory.sampling.shared_values import SharedValues
@@ -99,6 +99,7 @@ class LearnerWorker:
         if device.type == "cuda":
             lock_pages(arena)
         model = setup.model.build().to(device)
+        self._flat_weights = FlatWeights(model)
         self._learner = Learner(model, setup.learning, schema.rollout, setup.bfloat16, setup.seed, setup.num_slices)
         ledger = Ledger(arena)
         ledger.reclaim_learning(setup.policy)  # a predecessor may have died with blocks in its hands
@@ -299,7 +300,7 @@ class LearnerWorker:
         )
 
     def _publish(self) -> None:
-        flatten_into(self._learner.model, torch.from_numpy(self._weights.slot_to_write()))
+        self._flat_weights.write_to(torch.from_numpy(self._weights.slot_to_write()))
         self._progress[_TRAIN_STEP] = self._learner.train_step
         self._weights.publish(self._learner.train_step)
 
@@ -314,7 +315,7 @@ class LearnerWorker:
         if self._weights.publication:
             flat = np.empty(self._weights.slot_to_write().shape, np.float32)
             _, self._learner.train_step = self._weights.read_into(flat)
-            load_flat(self._learner.model, torch.from_numpy(flat))
+            self._flat_weights.load(torch.from_numpy(flat))
         elif found is not None:
             self._progress[_ENV_STEPS] = found[0]["env_steps"]
             self._progress[_SAMPLES] = found[0]["samples"]

@@ -13,7 +13,7 @@ import torch
 
 from sample_factory.algorithms.appo.wiring import PAST_ENV_STEPS
 from sample_factory.models.actor_critic import ActorCritic
-from sample_factory.models.flat import flatten_into
+from sample_factory.models.flat import FlatWeights
 from sample_factory.sampling.blocks import BlockSchema
 from sample_factory.sampling.weights import Weights
 from sample_factory.system.arena import Arena
@@ -65,6 +65,6 @@ class PastVersions:
     def _publish(self, model: ActorCritic, train_step: int, env_steps: int) -> None:
         oldest = int(self._env_steps.argmin())
         weights = self._weights[oldest]
-        flatten_into(model, torch.from_numpy(weights.slot_to_write()))
+        FlatWeights(model).write_to(torch.from_numpy(weights.slot_to_write()))
         weights.publish(train_step)
         self._env_steps[oldest] = env_steps

@@ -47,10 +47,9 @@ class Plan:
     inline: bool
     """Rollout workers act for their own rows; otherwise policy workers do."""
     alternate: bool
-    """Sampling and learning take turns: blocks come back when all that are READY have been trained on.
-
-    Otherwise they come back as soon as they are copied.
-    """
+    """Sampling and learning take turns where both would want the same cores, with as few blocks as that needs."""
+    release_early: bool
+    """Blocks come back as soon as they are copied, and not when all that are READY have been trained on."""
     num_workers: int
     groups_per_worker: int
     envs_per_group: int
@@ -92,6 +91,7 @@ def make_plan(
     machine: Machine,
     agents_per_env: int,
     worth_bfloat16: bool,
+    num_weights: int,
     serial: bool = False,
 ) -> Plan:
     """Lay out a run.
@@ -99,6 +99,7 @@ def make_plan(
     Args:
         workers: instead of what `sampling` says, which may be "auto".
         worth_bfloat16: whether the network is large enough for the lower precision to pay.
+        num_weights: of the network.
         serial: everything happens in one process.
     """
     inline = acts_inline(sampling, machine)
@@ -124,11 +125,15 @@ def make_plan(
         blocks = max(blocks, math.ceil((needed_rows + rows - 1) / total_rows) + 1)
     cores = len(machine.cores)
     learners = sampling.num_policies  # on a CPU they share it
+    busy_at_once = workers.num_workers + max(1, useful_slices(learning.batch_size, num_weights))
+    has_room = backlog < 0 and not serial and busy_at_once <= cores
     # Threads add gradients up in the order in which they happen to end; on a GPU there is nothing for them to do.
     one_thread = serial or machine.device == "cuda"
     return Plan(
         inline=inline,
         alternate=alternate,
+        # Several learners that waited for each other would keep each other's blocks.
+        release_early=not alternate or learners > 1 or has_room,
         num_workers=workers.num_workers,
         groups_per_worker=groups,
         envs_per_group=envs,

@@ -12,7 +12,7 @@ from torch import Tensor
 from sample_factory.algorithms.appo.fixed_batches import FixedBatches, GraphRecorder
 from sample_factory.algorithms.appo.model_spec import ModelSpec, make_policy
 from sample_factory.models.actor_critic import PolicyStep
-from sample_factory.models.flat import flat_size, load_flat
+from sample_factory.models.flat import FlatWeights
 from sample_factory.sampling.policy import PolicyDescription, PolicyOutput
 from sample_factory.system.arena import ArraySpec
 
@@ -25,6 +25,7 @@ class AppoPolicy:
         self._model = spec.build().eval().requires_grad_(False).to(self._device)
         if bfloat16:
             self._model.to_inference_precision(torch.bfloat16)
+        self._weights = FlatWeights(self._model)
         self._generator = torch.Generator(self._device).manual_seed(seed)
         self._deterministic = deterministic
         self._batches: FixedBatches | None = None
@@ -34,7 +35,7 @@ class AppoPolicy:
     @torch.inference_mode()
     def load(self, weights: np.ndarray) -> None:
         """Copy the flat vector into the model."""
-        load_flat(self._model, torch.from_numpy(weights))
+        self._weights.load(torch.from_numpy(weights))
 
     # hot path
     @torch.inference_mode()
@@ -66,7 +67,7 @@ def describe_policy(spec: ModelSpec, device: str, bfloat16: bool) -> PolicyDescr
     }
     return PolicyDescription(
         state_size=model.state_size,
-        num_weights=flat_size(model),
+        num_weights=FlatWeights(model).size,
         recorded=recorded,
         make=partial(make_policy, spec, device, bfloat16, False),
     )

@@ -17,7 +17,7 @@ from sample_factory.algorithms.appo.policy import AppoPolicy
 from sample_factory.algorithms.appo.wiring import checkpoint_folder
 from sample_factory.config.config import Config
 from sample_factory.models.actor_critic import ActorCritic
-from sample_factory.models.flat import flat_size, flatten_into
+from sample_factory.models.flat import FlatWeights
 from sample_factory.rl import distributions
 from sample_factory.rl.spaces import ActionLayout, KeySpec
 from sample_factory.system.checkpoints import CheckpointError, CheckpointStore, State, describe_mismatch, load_state
@@ -64,8 +64,9 @@ class TrainedPolicy:
 
 def make_acting(spec: ModelSpec, model: ActorCritic, device: str, seed: int, deterministic: bool = False) -> AppoPolicy:
     """A policy that acts with the weights of `model`, which was built from `spec`, in float32."""
-    weights = np.empty(flat_size(model), np.float32)
-    flatten_into(model, torch.from_numpy(weights))
+    trained = FlatWeights(model)
+    weights = np.empty(trained.size, np.float32)
+    trained.write_to(torch.from_numpy(weights))
     policy = AppoPolicy(spec, device, bfloat16=False, deterministic=deterministic, seed=seed)
     policy.load(weights)
     return policy

@@ -162,6 +162,7 @@ def look(
         facts.machine,
         facts.agents_per_env,
         facts.worth_bfloat16,
+        policy.num_weights,
         config.run.serial_mode,
     )
     return facts, plan, policy
@@ -211,7 +212,7 @@ def _likely_inline(config: Config) -> bool:
 
 def _log_plan(plan: Plan, facts: RunFacts) -> None:
     place = "inside the rollout workers" if plan.inline else "in policy workers"
-    order = "alternate" if plan.alternate else "overlap"
+    order = "overlap" if plan.release_early else "alternate"
     log.info(
         "%d rollout workers x %d groups x %d rows, inference %s, sampling and learning %s, %d blocks a group, %s on %s",
         plan.num_workers,

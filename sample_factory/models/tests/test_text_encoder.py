@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sample_factory.models.flat import flat_size, flatten_into, load_flat
+from sample_factory.models.flat import FlatWeights
 from sample_factory.models.text_encoder import TextEncoder
 
 NUM_WORDS, LENGTH = 30, 7
@@ -86,10 +86,10 @@ def test_nothing_is_remembered_of_other_weights(change: str, mode: Any) -> None:
         encoder(words(TEXTS)).sum().backward()
         optimizer.step()
     elif change == "load_flat":
-        flat = torch.empty(flat_size(other))
-        flatten_into(other, flat)
+        flat = torch.empty(FlatWeights(other).size)
+        FlatWeights(other).write_to(flat)
         with mode():  # as the sampler does; in inference mode torch does not count that weights were written
-            load_flat(encoder, flat)
+            FlatWeights(encoder).load(flat)
     elif change == "load_state_dict":
         encoder.load_state_dict(other.state_dict(), assign=True)
     elif change == "half":

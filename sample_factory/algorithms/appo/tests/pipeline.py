@@ -16,7 +16,7 @@ from sample_factory.algorithms.appo.training import look
 from sample_factory.algorithms.appo.wiring import wire
 from sample_factory.config.config import Config
 from sample_factory.envs import registry
-from sample_factory.models.flat import flatten_into
+from sample_factory.models.flat import FlatWeights
 from sample_factory.sampling.blocks import block_view
 from sample_factory.sampling.ledger import Ledger
 from sample_factory.sampling.policy_worker import PolicyWorker
@@ -80,7 +80,7 @@ class Pipeline:
             self.plan.iteration_rows,
             learning.max_policy_lag,
             torch.device("cpu"),
-            not self.plan.alternate,
+            self.plan.release_early,
             lambda block: None,
         )
         self.reports = NoReports()
@@ -96,7 +96,7 @@ class Pipeline:
 
     def publish(self) -> None:
         """Give the learner's weights to those who act."""
-        flatten_into(self.learner.model, torch.from_numpy(self.weights.slot_to_write()))
+        FlatWeights(self.learner.model).write_to(torch.from_numpy(self.weights.slot_to_write()))
         self.weights.publish(self.learner.train_step)
 
     def advance(self) -> None:

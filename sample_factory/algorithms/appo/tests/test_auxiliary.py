@@ -11,7 +11,7 @@ import torch
 from sample_factory.algorithms.appo import auxiliary
 from sample_factory.algorithms.appo.tests.pipeline import Pipeline
 from sample_factory.algorithms.appo.tests.test_determinism import assert_same, run, state_at
-from sample_factory.models.flat import flat_size
+from sample_factory.models.flat import FlatWeights
 
 CPC = {"use_cpc": True, "cpc_forward_steps": 4}
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -70,7 +70,7 @@ class Weightless:
 
 def test_the_network_is_saved_but_not_published(tmp_path):
     with_loss, without = (Pipeline(tmp_path, env="case_discrete", **options) for options in (CPC, {}))
-    assert flat_size(with_loss.learner.model) == flat_size(without.learner.model)
+    assert FlatWeights(with_loss.learner.model).size == FlatWeights(without.learner.model).size
     state = with_loss.learner.state_dict()
     assert state["aux_loss_module"].keys() == with_loss.learner._auxiliary.network.state_dict().keys()
     assert state["model"].keys() == without.learner.state_dict()["model"].keys()

@@ -126,11 +126,24 @@ def test_rows_that_are_left_of_a_block_begin_the_next_batch():
     bench.deliver(1)
     assert rows_of(bench.batcher.collect(0)) == [0, 10, 20, 100]
     bench.batcher.release()
-    assert bench.free == [0, 2, 3]
     assert bench.ledger.states()[1] == BlockState.LEARNING
     assert bench.batcher.collect(1) is None
+    assert bench.free == [0, 2, 3]
     bench.deliver(2)
     assert rows_of(bench.batcher.collect(1)) == [110, 120, 200, 210]
+
+
+def test_those_who_take_turns_get_their_blocks_back_together():
+    bench = Bench(num_rows=2)
+    bench.deliver(0)
+    bench.deliver(1)
+    free = []
+    for _ in range(3):
+        assert bench.batcher.collect(0) is not None
+        bench.batcher.release()
+        free.append(bench.free)
+    # Not block 0 alone after the second batch, when only rows of block 1 are left.
+    assert free == [[2, 3], [2, 3], [0, 1, 2, 3]]
 
 
 @pytest.mark.parametrize("double", [False, True])

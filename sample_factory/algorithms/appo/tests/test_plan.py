@@ -17,7 +17,9 @@ SMALL_BOX = Machine((0, 1), "cpu", True)
 WORKSTATION = Machine(tuple(range(20)), "cuda", True)
 
 
-def plan_of(machine: Machine = LAPTOP, agents: int = 1, worth: bool = True, **options: object) -> Plan:
+def plan_of(
+    machine: Machine = LAPTOP, agents: int = 1, worth: bool = True, weights: int = 10**6, **options: object
+) -> Plan:
     names = {item.name for item in dataclasses.fields(SamplingConfig)}
     sampling = SamplingConfig(**{"num_workers": 4, **{k: v for k, v in options.items() if k in names}})  # type: ignore[arg-type]
     assert sampling.num_workers != "auto" and sampling.num_envs_per_worker != "auto"
@@ -28,6 +30,7 @@ def plan_of(machine: Machine = LAPTOP, agents: int = 1, worth: bool = True, **op
         machine,
         agents,
         worth,
+        weights,
     )
 
 
@@ -50,6 +53,15 @@ def test_sampling_and_learning_take_turns_on_few_cores_or_when_asked():
     assert not plan_of(SMALL_BOX, num_minibatches_to_accumulate=2).alternate
 
 
+def test_nobody_waits_for_a_learner_that_leaves_them_their_cores():
+    small, large = {"num_workers": 1, "weights": 5_000}, {"num_workers": 1, "weights": 10**6}
+    assert plan_of(SMALL_BOX, **small).release_early
+    assert not plan_of(SMALL_BOX, **large).release_early  # whose updates take both cores
+    assert not plan_of(SMALL_BOX, **{**small, "num_workers": 2}).release_early
+    assert not plan_of(SMALL_BOX, **small, num_minibatches_to_accumulate=0).release_early  # taking turns was asked for
+    assert plan_of(LAPTOP, **large).release_early
+
+
 def test_the_learner_has_all_cores_when_nobody_else_works():
     assert plan_of(SMALL_BOX).learner_threads == 2
     assert plan_of(LAPTOP).learner_threads == 2
@@ -59,7 +71,7 @@ def test_the_learner_has_all_cores_when_nobody_else_works():
 def test_one_thread_computes_where_more_would_not_help_or_not_repeat():
     assert plan_of(WORKSTATION).learner_threads == 1
     sampling, learning = SamplingConfig(), LearningConfig(learner_main_loop_num_cores=4)
-    assert make_plan(sampling, Workers(2, 2), learning, LAPTOP, 1, False, serial=True).learner_threads == 1
+    assert make_plan(sampling, Workers(2, 2), learning, LAPTOP, 1, False, 10**6, serial=True).learner_threads == 1
 
 
 def test_precision_follows_the_machine_unless_it_is_given():
@@ -133,10 +145,10 @@ def simulate(plan: Plan, order, iterations: int) -> None:
                 group, left = ready.pop(0), plan.rows
             taken = min(left, plan.iteration_rows - filled)
             filled, left = filled + taken, left - taken
-            if left == 0 and plan.alternate:
-                held.append(group)
-            elif left == 0:
+            if left == 0 and plan.release_early:
                 free[group] += 1
+            elif left == 0:
+                held.append(group)
         for index in held:
             free[index] += 1
         held.clear()
