@@ -71,7 +71,9 @@ class LearningCase:
 
 CASES = {
     "cartpole": LearningCase(
-        f"{_CARTPOLE} --use_rnn=False --ppo_epochs=4 --train_for_env_steps=300000 --inference=inline", 475
+        f"{_CARTPOLE} --use_rnn=False --ppo_epochs=4 --train_for_env_steps=300000 --inference=inline "
+        "--num_workers=1 --num_envs_per_worker=16 --batch_size=512 --num_batches_per_iteration=1",
+        475,
     ),
     "cartpole_policy_workers": LearningCase(
         f"{_CARTPOLE} --use_rnn=False --ppo_epochs=4 --train_for_env_steps=300000 --inference=policy_workers", 475

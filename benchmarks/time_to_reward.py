@@ -3,9 +3,10 @@
     python -m benchmarks.time_to_reward --cases cartpole doom_basic --seeds 1 2 3 4 5 --out results.json
 
 Every system trains with settings that its own documentation gives for the environment, scaled to this machine where it
-names a number of processes. What counts is the mean return of the last 100 training episodes, as each system prints it
-every two to five seconds; it must stay there for three lines, the first of which ends the time (the first few episodes
-that end are the short ones). Systems take turns. Knows no engine from inside.
+names a number of processes. What counts is the mean return of the last 100 training episodes, as each system reports
+it: ours in its summaries and Stable-Baselines3 on its console every second, Sample Factory every five. It must stay
+there for three reports, the first of which ends the time (the first few episodes that end are the short ones). Systems
+take turns. Knows no engine from inside.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from benchmarks.cases.case import PEERS, ROOT, VENVS, Setting, System
 from benchmarks.frame_counter import parse_frames
@@ -29,8 +33,9 @@ from benchmarks.process_tree import ProcessTree, end_when_terminated
 from benchmarks.report import commit, machine, versions
 
 _REWARD = re.compile(r"Avg episode reward: \[\(0, '(-?[\d.]+)'\)\]")
-_LINES = 3
+_REPORTS = 3
 _POLL_SEC = 0.1
+_TAG = "0_aux/avg_reward"
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ def races(python: str) -> dict[str, Race]:
 def _ours(python: str, case: str) -> System:
     train = LEARNING_CASES[case].train.split()
     never_ends = [flag for flag in train if not flag.startswith("--train_for_env_steps")]
+    never_ends.append("--experiment_summaries_interval=1")
     command = (python, "-m", "sample_factory.algorithms.appo.train_appo", "--train_dir={run_dir}", "--device=cpu")
     return System("ours", (*command, "--experiment=race", *never_ends), (Setting("", ()),), python_path=str(ROOT))
 
@@ -99,11 +105,16 @@ def run(case: str, race: Race, system: System, seed: int, limit_sec: float) -> F
         command = [part.replace("{run_dir}", folder) for part in (*system.full_command(setting), f"--seed={seed}")]
         log, start = Path(folder) / "log.txt", time.monotonic()
         tree = ProcessTree(command, {**system.environ(setting), "PYTHONUNBUFFERED": "1"}, Path(folder), log)
-        watch = Watch(race.target)
+        watch, began = Watch(race.target), time.time()
+        summaries = Summaries(Path(folder) / "race" / ".summary" / "0") if system.name == "ours" else None
         try:
             with contextlib.closing(log.open(errors="replace")) as lines:
                 while watch.reached is None and time.monotonic() < start + limit_sec:
-                    watch.read(lines.read(), time.monotonic() - start)
+                    if summaries is None:
+                        watch.read(lines.read(), time.monotonic() - start)
+                    else:
+                        for report in summaries.new():
+                            watch.add(report._replace(seconds=report.seconds - began))
                     if tree.exit_status is not None:
                         raise SystemExit(f"{' '.join(command)} ended:\n{log.read_text(errors='replace')[-3000:]}")
                     time.sleep(_POLL_SEC)
@@ -113,8 +124,38 @@ def run(case: str, race: Race, system: System, seed: int, limit_sec: float) -> F
     return Finish(case, system.name, seed, seconds, frames, watch.reward, command)
 
 
+class Report(NamedTuple):
+    """How good a policy is."""
+
+    seconds: float
+    frames: int
+    reward: float
+
+
+class Summaries:
+    """The reports in a folder of TensorBoard's files that grow; their seconds are those of the clock on the wall."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._events: EventAccumulator | None = None
+        self._num_seen = 0
+
+    def new(self) -> list[Report]:
+        """Those that were added since the last call."""
+        if self._events is None:
+            if not list(self._folder.glob("events.*")):
+                return []
+            self._events = EventAccumulator(str(self._folder), size_guidance={"scalars": 0})
+        self._events.Reload()
+        if _TAG not in self._events.Tags()["scalars"]:
+            return []
+        events = self._events.Scalars(_TAG)
+        seen, self._num_seen = self._num_seen, len(events)
+        return [Report(event.wall_time, event.step, event.value) for event in events[seen:]]
+
+
 class Watch:
-    """Reads a log as it grows; `reached` is (seconds, frames) of the first of three lines in a row that are good."""
+    """Takes reports as they come; `reached` is (seconds, frames) of the first of three in a row that are good."""
 
     def __init__(self, target: float) -> None:
         self.reached: tuple[float, int] | None = None
@@ -129,12 +170,17 @@ class Watch:
         for line in lines:
             frames, reward = parse_frames(line), _REWARD.search(line)
             self.frames = frames or self.frames
-            if reward is None or self.reached is not None:
-                continue
-            self.reward = float(reward[1])
-            self._good = [*self._good, (seconds, self.frames)] if self.reward >= self._target else []
-            if len(self._good) == _LINES:
-                self.reached = self._good[0]
+            if reward is not None:
+                self.add(Report(seconds, self.frames, float(reward[1])))
+
+    def add(self, report: Report) -> None:
+        """Take one report; nothing that comes after the third good one counts."""
+        if self.reached is not None:
+            return
+        self.frames, self.reward = report.frames, report.reward
+        self._good = [*self._good, (report.seconds, report.frames)] if report.reward >= self._target else []
+        if len(self._good) == _REPORTS:
+            self.reached = self._good[0]
 
 
 def summary(finishes: Sequence[Finish]) -> list[str]:

@@ -13,7 +13,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
 
-_PRINT_SEC = 2.0
+_PRINT_SEC = 1.0
 _STEPS = 100_000
 """Learning rate and clipping fall to 0 over them; then the next run of as many begins."""
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks.time_to_reward import Finish, Watch, races, summary
+import time
+
+from benchmarks.time_to_reward import Finish, Summaries, Watch, races, summary
+from sample_factory.system.summaries import SummaryWriter
 
 
 def _lines(frames: int, reward: float) -> str:
@@ -24,6 +27,24 @@ def test_lines_may_come_in_pieces():
     for letter in text:
         watch.read(letter, 3.0)
     assert watch.reached == (3.0, 7) and watch.reward == -0.5
+
+
+def test_summaries_are_read_as_they_grow(tmp_path):
+    folder = tmp_path / "0"
+    summaries = Summaries(folder)
+    assert summaries.new() == []
+    folder.mkdir()
+    writer = SummaryWriter(folder)
+    for step, reward in ((100, 20.0), (200, 480.0)):
+        writer.scalar("0_aux/avg_reward", reward, step)
+    writer.flush()
+    assert [(report.frames, report.reward) for report in summaries.new()] == [(100, 20.0), (200, 480.0)]
+    assert summaries.new() == []
+    writer.scalar("0_aux/avg_reward", 490.0, 300)
+    writer.flush()
+    (last,) = summaries.new()
+    assert (last.frames, last.reward) == (300, 490.0) and abs(last.seconds - time.time()) < 60
+    writer.close()
 
 
 def test_a_run_that_never_gets_there_is_the_slowest():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -42,15 +40,3 @@ class AuxiliaryLoss:
         )
         positives, negatives = self.network(core_out, features, actions, pairs)
         return _WEIGHT * cpc_loss(positives, negatives, pairs.unbroken)
-
-
-def fit_optimizer_state(saved: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """A saved optimizer state for a run that may have switched --use_cpc since.
-
-    The model's parameters are the first group, the auxiliary network's the second: what is too much is left out, and
-    what is missing starts afresh.
-    """
-    groups = saved["param_groups"][: len(own["param_groups"])]
-    known = {index for group in groups for index in group["params"]}
-    state = {index: moments for index, moments in saved["state"].items() if index in known}
-    return {"state": state, "param_groups": groups + own["param_groups"][len(groups) :]}
