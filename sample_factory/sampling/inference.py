@@ -47,7 +47,6 @@ class Inference:
         self._policy: Policy = description.make(seed)
         self._policy_id = policy_id
         self._weights = Weights(arena, policy_id)
-        self._flat = np.empty(description.num_weights, np.float32)
         self._publication, self._version = 0, 0
         self._obs = {name: (arena[f"obs/{name}"], key.shape) for name, key in schema.keys.items()}
         self._recorded = {name: arena[name] for name in description.recorded}
@@ -63,8 +62,7 @@ class Inference:
     def refresh(self) -> None:
         """Load the newest weights if there are newer ones."""
         if self._weights.publication != self._publication:
-            self._publication, self._version = self._weights.read_into(self._flat)
-            self._policy.load(self._flat)
+            self._publication, self._version = self._weights.read(self._policy.load)
 
     # hot path
     def act(self, places: Places) -> None:

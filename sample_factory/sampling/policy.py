@@ -25,7 +25,10 @@ class Policy(Protocol):
     """What an algorithm gives to the processes that act."""
 
     def load(self, weights: np.ndarray) -> None:
-        """Take new weights: the flat float32 vector that the learner published."""
+        """Take new weights, a copy of the flat float32 vector that the learner published.
+
+        The vector may be overwritten in the middle of it; then it is called again.
+        """
         ...
 
     # hot path

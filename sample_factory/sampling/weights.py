@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sample_factory.system.arena import Arena, ArraySpec
@@ -45,13 +47,18 @@ class Weights:
         self._counters[_VERSIONS + publication % 2] = version
         self._counters[_PUBLISHED] = publication
 
-    def read_into(self, out: np.ndarray) -> tuple[int, int]:
-        """Copy the newest weights into `out` [size] float32; returns publication and version. Never torn."""
+    # hot path
+    def read(self, load: Callable[[np.ndarray], object]) -> tuple[int, int]:
+        """Give the newest weights [size] float32 to `load`; returns publication and version.
+
+        `load` takes what it needs from the memory that is shared, and is called again if that was overwritten
+        meanwhile: what it took last is whole.
+        """
         for _ in range(_MAX_TRIES):
             publication = self.publication
             version = int(self._counters[_VERSIONS + publication % 2])
-            out[:] = self._slots[publication % 2]
+            load(self._slots[publication % 2])
             # The writer uses the other slot for the next publication; only at the one after it comes back to this slot.
             if self._counters[_WRITING] <= publication + 1:
                 return publication, version
-        raise RuntimeError("weights were rewritten faster than they can be copied")
+        raise RuntimeError("weights were rewritten faster than they can be read")

@@ -313,9 +313,9 @@ class LearnerWorker:
             self._saved_step = self._learner.train_step
             log.info("policy %d continues from %s", self._setup.policy, path)
         if self._weights.publication:
-            flat = np.empty(self._weights.slot_to_write().shape, np.float32)
-            _, self._learner.train_step = self._weights.read_into(flat)
-            self._flat_weights.load(torch.from_numpy(flat))
+            _, self._learner.train_step = self._weights.read(
+                lambda flat: self._flat_weights.load(torch.from_numpy(flat))
+            )
         elif found is not None:
             self._progress[_ENV_STEPS] = found[0]["env_steps"]
             self._progress[_SAMPLES] = found[0]["samples"]
