@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -168,3 +170,16 @@ def test_slices_of_a_minibatch_give_the_gradient_of_the_whole(tmp_path, monkeypa
         return torch.cat([parameter.grad.flatten() for parameter in learner.model.parameters()])
 
     torch.testing.assert_close(weights(1), weights(3), rtol=1e-4, atol=1e-6)
+
+
+def test_an_update_imports_neither_a_compiler_nor_an_algebra_system(tmp_path):
+    """A second and a half of every start, and 100 MB of the learner."""
+    script = (
+        "import sys; from pathlib import Path; from sample_factory.algorithms.appo.tests.pipeline import Pipeline;"
+        "Pipeline(Path(sys.argv[1]), env='case_discrete').iterate();"
+        "print([name for name in ('torch._dynamo', 'sympy') if name in sys.modules])"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert ended.stdout.strip().endswith("[]"), ended.stdout + ended.stderr
